@@ -1,0 +1,275 @@
+"""The configuration as frozen sections. This module is the one list of keys, units, bounds and defaults:
+the loader, ``kioskd config`` and the reference configuration are held to it.
+
+Each field is made by ``option``; ``applies`` says when a change takes effect: "live", "session" (next one) or "restart".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+REQUIRED = dataclasses.MISSING
+
+
+def option(
+    doc: str,
+    default: Any = REQUIRED,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    applies: str = "restart",
+) -> Any:
+    """One configuration key: its sentence, default, inclusive bounds, allowed words, and when a change applies."""
+    meta = {"doc": doc, "low": low, "high": high, "choices": choices, "applies": applies}
+    if isinstance(default, (dict, list)) or (dataclasses.is_dataclass(default) and not isinstance(default, type)):
+        return dataclasses.field(default_factory=lambda: default, metadata=meta)
+    return dataclasses.field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """Where a secret lies; exactly one of the three. The secret itself never stands in the YAML."""
+
+    credential: str | None = option("name of a systemd credential (LoadCredential=)", None, applies="session")
+    env: str | None = option("name of an environment variable", None, applies="session")
+    file: str | None = option("path of a file with mode 0600", None, applies="session")
+
+
+@dataclass(frozen=True)
+class Kiosk:
+    """Who this box is."""
+
+    name: str = option("name of this kiosk, shown in status and sent to staff", "kiosk", applies="live")
+    settle_s: float = option("nothing moves in the first seconds after start", 2.0, low=0.5, high=60)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One service. The first healthy one serves."""
+
+    dialect: str = option("how the service speaks", choices=("hydra", "local"), applies="session")
+    url: str | None = option("address; default: the dialect's own", None, applies="session")
+    model: str = option("model tag", "hydra-v1.1", applies="session")
+    voice: str | None = option("voice name; Hydra answers an unknown one with an error", None, applies="session")
+    key: SecretRef | None = option("where the API key lies", None, applies="session")
+    auth: str = option("how the key is sent", "query", choices=("query", "header"), applies="session")
+    out_rate_hz: int | None = option(
+        "rate of the answer when the service does not name one", None, low=8000, high=48000, applies="session"
+    )
+    connect_timeout_s: float = option("TCP, TLS and upgrade together", 10.0, low=0.2, high=60, applies="session")
+    handshake_timeout_s: float = option("each of the two handshake frames", 10.0, low=0.2, high=60, applies="session")
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who the visitor talks to."""
+
+    instructions: str = option(
+        "system prompt",
+        "You are the voice of a reception kiosk. Answer in one short sentence. "
+        "Call a tool whenever the visitor asks for what it does, and say what its result says.",
+        applies="session",
+    )
+    greet: bool = option("the model speaks first when a person opens the conversation", False, applies="session")
+
+
+@dataclass(frozen=True)
+class Talk:
+    """When the visitor is heard."""
+
+    mode: str = option(
+        "how a conversation is opened", "push_to_talk", choices=("push_to_talk", "tap_to_talk", "voice", "open")
+    )
+    preroll_ms: int = option("speech kept from before the gate opened or the button went down", 300, low=0, high=1000)
+    start_ms: int = option("this much speech within start_window_ms opens the gate", 80, low=20, high=500)
+    start_window_ms: int = option("window in which start_ms of speech is sought", 100, low=20, high=1000)
+    hangover_ms: int = option("silence that closes the gate", 700, low=100, high=3000)
+    vad_aggressiveness: int = option("webrtcvad mode; 3 rejects most noise", 3, low=0, high=3)
+    min_dbfs: float = option("chunks quieter than this are never speech", -55.0, low=-90, high=-10)
+    connect_buffer_s: float = option("speech kept while the link is opened", 10.0, low=1, high=60)
+    end_of_turn_s: float = option("zeros sent after speech until the service ends the turn", 3.0, low=0.2, high=10)
+    keepalive_s: float = option("a short burst of zeros this often while a session is open", 10.0, low=1, high=25)
+    linger_s: float = option("the session is closed after this long without speech", 20.0, low=1, high=600)
+    answer_s: float = option("how long an answer may be awaited", 15.0, low=2, high=120)
+    longest_turn_s: float = option(
+        "a turn is ended after this long (a stuck button, a noisy hall)", 45.0, low=5, high=300
+    )
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Microphone and speaker: ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``."""
+
+    input: str = option("where the visitor's voice comes from", "default")
+    output: str = option("where answers go to", "default")
+    echo: str = option(
+        "half_duplex: deaf while speaking; system, hardware: an echo canceller outside kioskd",
+        "half_duplex",
+        choices=("half_duplex", "system", "hardware"),
+    )
+    echo_tail_ms: int = option("half_duplex: deaf for this long after the last sample", 250, low=0, high=2000)
+    output_idle_s: float = option("the output is closed after this long without sound", 5.0, low=0.2, high=3600)
+    volume: float = option("1.0 is full scale", 1.0, low=0.0, high=1.0, applies="live")
+    cue_volume: float = option("volume of the short local sounds", 0.3, low=0.0, high=1.0, applies="live")
+    longest_answer_s: float = option("audio beyond this is refused", 120.0, low=5, high=600)
+
+
+@dataclass(frozen=True)
+class Button:
+    """A push button between a line and ground or supply."""
+
+    pin: str = option("GPIO17 or CHIP_LABEL:OFFSET")
+    pull: str = option("up: the button connects to ground; down: to 3.3 V", "up", choices=("up", "down"))
+    debounce_ms: int = option("edges closer than this are one", 30, low=1, high=500)
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """One lamp (``single``) or three (``red green blue``)."""
+
+    single: str | None = option("line of a single lamp", None)
+    red: str | None = option("line of the red channel", None)
+    green: str | None = option("line of the green channel", None)
+    blue: str | None = option("line of the blue channel", None)
+    active: str = option("level that lights it", "high", choices=("high", "low"))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Button, lamp and mute switch."""
+
+    pins: str = option("gpio: real lines; simulated: none needed", "gpio", choices=("gpio", "simulated"))
+    talk: Button | None = option("the talk button; it also confirms", None)
+    mute: Button | None = option("the mute switch: active means muted", None)
+    lamp: Lamp | None = option("the lamp", None)
+
+
+@dataclass(frozen=True)
+class RelayAction:
+    """Energise a line for a moment."""
+
+    pin: str = option("GPIO27 or CHIP_LABEL:OFFSET")
+    active: str = option("level that energises it", "high", choices=("high", "low"))
+    pulse_ms: int = option("how long", 3000, low=20, high=60000)
+    min_gap_s: float = option("least time between two pulses, whatever is asked", 2.0, low=0.1, high=3600)
+
+
+@dataclass(frozen=True)
+class SensorAction:
+    """Read a number: from a file (sysfs) or a line."""
+
+    file: str | None = option("path of a file that holds a number", None)
+    pin: str | None = option("a line; reads 1 or 0", None)
+    pull: str = option("pull of the line", "up", choices=("up", "down", "none"))
+    scale: float = option("the number is multiplied by this", 1.0)
+    offset: float = option("and this is added", 0.0)
+    unit: str = option("spoken after the number", "")
+    low: float = option("a reading below this is no reading", -1e9)
+    high: float = option("a reading above this is no reading", 1e9)
+
+
+@dataclass(frozen=True)
+class StaffAction:
+    """Call a person: HTTP POST with a JSON body."""
+
+    url: str = option("webhook; https, or http on loopback")
+    timeout_s: float = option("for one attempt", 5.0, low=0.5, high=60)
+    attempts: int = option("attempts, one second apart and doubling", 3, low=1, high=10)
+    token: SecretRef | None = option("sent as a Bearer token", None)
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a tool does; exactly one."""
+
+    relay: RelayAction | None = option("pulse a relay", None)
+    sensor: SensorAction | None = option("read a sensor", None)
+    staff: StaffAction | None = option("call staff", None)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most ``count`` runs in ``per_s`` seconds."""
+
+    count: int = option("runs", low=1, high=1000, applies="live")
+    per_s: float = option("seconds", low=1, high=86400, applies="live")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a tool may run. Without ``allow: true`` it may not."""
+
+    allow: bool = option("nothing is allowed that is not allowed here", False, applies="live")
+    confirm: str | None = option(
+        "button: a new press, held; none. Default: button for access, none for the others",
+        None,
+        choices=("button", "none"),
+        applies="live",
+    )
+    access_without_confirmation: bool = option(
+        "must be true for a tool of class access with confirm: none; then voice alone opens it", False, applies="live"
+    )
+    hold_ms: int = option("how long the button is held to confirm", 800, low=100, high=10000, applies="live")
+    confirm_s: float = option("how long a confirmation is awaited", 15.0, low=2, high=120, applies="live")
+    fresh_s: float = option("the visitor spoke or pressed at most this long ago", 30.0, low=2, high=600, applies="live")
+    rate: Rate = option("rate limit", Rate(count=6, per_s=60.0), applies="live")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Something that the model may ask for."""
+
+    name: str = option("what the model calls it: letters, digits, underscore", applies="live")
+    description: str = option("when to call it, for the model", applies="live")
+    phrases: tuple[str, ...] = option(
+        "what a visitor might say; the local voice service hears these", (), applies="live"
+    )
+    parameters: Mapping[str, object] = option("JSON Schema of the arguments", {}, applies="live")
+    class_: str = option(
+        "read, notify, actuate or access", choices=("read", "notify", "actuate", "access"), applies="live"
+    )
+    action: Action = option("what it does; exactly one of relay, sensor, staff")
+    policy: Policy = option("when it may", Policy(), applies="live")
+    say_done: str = option("spoken when it was done", "Done.", applies="live")
+    say_failed: str = option("spoken when it could not be done", "Sorry, that did not work.", applies="live")
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a session may cost."""
+
+    longest_s: float = option("a session is ended after this long, at a quiet moment", 1200.0, low=30, high=86400)
+
+
+@dataclass(frozen=True)
+class Ops:
+    """Where things are kept, and what is told."""
+
+    state_dir: str = option("ledger and what must survive a restart; default: $STATE_DIRECTORY", "/var/lib/kioskd")
+    runtime_dir: str = option("control sockets and pin facts; default: $RUNTIME_DIRECTORY", "/run/kioskd")
+    log_level: str = option("journal level", "info", choices=("debug", "info", "warning", "error"), applies="live")
+    timeline: str | None = option("also write every note to this file, one JSON object a line", None)
+    wire_log: str | None = option("also write every frame, without its audio, to this file", None)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file."""
+
+    kiosk: Kiosk = option("this box", Kiosk())
+    service: tuple[Endpoint, ...] = option("services in order of preference", (Endpoint(dialect="local"),))
+    persona: Persona = option("the voice's character", Persona())
+    talk: Talk = option("when the visitor is heard", Talk())
+    audio: Audio = option("microphone and speaker", Audio())
+    panel: Panel = option("button, lamp, mute", Panel())
+    tools: tuple[Tool, ...] = option("what the model may ask for", ())
+    session: Session = option("what a session may cost", Session())
+    ops: Ops = option("where things are kept", Ops())
+
+
+def yaml_name(field_name: str) -> str:
+    """The key's name in the file: ``class_`` is written ``class``."""
+    return field_name.rstrip("_")

@@ -1,0 +1,1 @@
+"""The pure part of the house: values in, values out. Time, chance and bytes come in from outside."""

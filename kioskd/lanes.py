@@ -1,0 +1,199 @@
+"""The two audio lanes. Audio never queues behind facts: it runs here, in rings bounded in seconds.
+
+The uplink lane goes from the capture thread to the link (loop); the playback lane from the link (loop) to
+the playback thread. Both count what they drop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Callable, NamedTuple
+
+# One wire unit: 20 ms of S16_LE mono at 16 kHz, 320 frames, 640 bytes (docs of every dialect: 20-40 ms).
+CHUNK_MS = 20
+UPLINK_HZ = 16_000
+CHUNK_FRAMES = UPLINK_HZ * CHUNK_MS // 1000
+CHUNK_BYTES = CHUNK_FRAMES * 2
+SILENT_CHUNK = bytes(CHUNK_BYTES)
+
+
+class Chunk(NamedTuple):
+    """20 ms of speech, or the end of an utterance.
+
+    Attributes:
+        pcm: S16_LE mono 16 kHz, ``CHUNK_BYTES`` long; empty on the mark that ends an utterance.
+        at: monotonic seconds at which the last sample was captured.
+    """
+
+    pcm: bytes
+    at: float
+
+    @property
+    def ends(self) -> bool:
+        """True on the mark behind the last chunk of an utterance."""
+        return not self.pcm
+
+
+class UplinkLane:
+    """A ring of chunks: the capture thread pushes, the loop takes. Drops the oldest, and counts.
+
+    Args:
+        seconds: how much may wait (``talk.connect_buffer_s``).
+        on_overflow: called in the pushing thread, once for each utterance that lost audio, with the ms lost so far.
+    """
+
+    def __init__(self, seconds: float, on_overflow: Callable[[float], None]) -> None:
+        self._limit = max(1, int(seconds * 1000 / CHUNK_MS))
+        self._on_overflow = on_overflow
+        self._ring: deque[Chunk] = deque()
+        self._ring_bell: Callable[[], None] | None = None
+        self._overflowed = False
+        self.dropped = 0  # chunks
+        self.pushed = 0
+        self.taken = 0
+
+    def attach(self, ring: Callable[[], None] | None) -> None:
+        """Who shall be woken when a chunk comes; None: nobody, the lane only keeps. Loop only."""
+        self._ring_bell = ring
+        if ring is not None and self._ring:
+            ring()
+
+    def push(self, chunk: Chunk) -> None:
+        """Put one chunk in. Capture thread only; never blocks."""
+        self._ring.append(chunk)
+        self.pushed += 1
+        if len(self._ring) > self._limit:
+            self._ring.popleft()
+            self.dropped += 1
+            if not self._overflowed:
+                self._overflowed = True
+                self._on_overflow(float(CHUNK_MS))
+        if chunk.ends:
+            self._overflowed = False
+        bell = self._ring_bell
+        if bell is not None:
+            bell()
+
+    def take(self) -> Chunk | None:
+        """The oldest chunk, or None. Loop only."""
+        try:
+            chunk = self._ring.popleft()
+        except IndexError:
+            return None
+        self.taken += 1
+        return chunk
+
+    def clear(self) -> int:
+        """Give up what waits; how many chunks that was. Loop only."""
+        count = 0
+        while self.take() is not None:
+            count += 1
+        return count
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much audio waits."""
+        return float(len(self._ring) * CHUNK_MS)
+
+
+class Slice(NamedTuple):
+    """A piece of an answer or of a cue.
+
+    Attributes:
+        pcm: S16_LE mono at ``rate_hz``; whole samples.
+        rate_hz: samples a second.
+        source: "service" or "cue".
+        epoch: the lane's epoch when it was put in.
+    """
+
+    pcm: bytes
+    rate_hz: int
+    source: str
+    epoch: int
+
+
+class PlaybackLane:
+    """A ring of slices bounded in seconds: the loop puts, the playback thread takes.
+
+    A cut raises the epoch: what was put in before it dies by itself, wherever it is; what arrives later for a
+    response that was cut dies by its response id.
+
+    Args:
+        seconds: how much may wait; beyond it the newest is refused (and counted), because an answer that is
+            longer than this is not an answer for a kiosk.
+    """
+
+    # Cut response ids are remembered so that late deltas die. Services send at most a handful of stragglers
+    # for the response that was just cut; 64 is far more than that and bounds what a hostile service can store.
+    REMEMBERED_CUTS = 64
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ring: deque[Slice] = deque()
+        self._waiting_s = 0.0
+        self._ready = threading.Condition()
+        self._cut: deque[str] = deque(maxlen=self.REMEMBERED_CUTS)
+        self.epoch = 0
+        self.refused = 0  # slices beyond the bound
+        self.late = 0  # slices of a response that had been cut
+        self.put_total = 0
+
+    def put(self, pcm: bytes, rate_hz: int, response: str = "", source: str = "service") -> bool:
+        """Queue audio. Loop only; never blocks.
+
+        Returns:
+            False when it was dropped: the response had been cut, or the lane is full.
+        """
+        if response and response in self._cut:
+            self.late += 1
+            return False
+        length_s = len(pcm) / 2 / rate_hz
+        with self._ready:
+            if self._waiting_s + length_s > self._seconds:
+                self.refused += 1
+                return False
+            self._ring.append(Slice(pcm, rate_hz, source, self.epoch))
+            self._waiting_s += length_s
+            self.put_total += 1
+            self._ready.notify()
+        return True
+
+    def cut(self, response: str = "") -> int:
+        """Silence: raise the epoch, forget what waits, remember ``response``. Loop only.
+
+        Returns:
+            the new epoch; slices of an older one must not be played.
+        """
+        with self._ready:
+            if response and response not in self._cut:
+                self._cut.append(response)
+            self.epoch += 1
+            self._ring.clear()
+            self._waiting_s = 0.0
+            self._ready.notify()
+            return self.epoch
+
+    def take(self, timeout_s: float | None = None) -> Slice | None:
+        """The oldest slice; waits up to ``timeout_s`` (None: until something is put or woken). Playback thread only."""
+        with self._ready:
+            if not self._ring and timeout_s != 0:
+                self._ready.wait(timeout_s)
+            if not self._ring:
+                return None
+            piece = self._ring.popleft()
+            self._waiting_s = max(0.0, self._waiting_s - len(piece.pcm) / 2 / piece.rate_hz)
+            return piece
+
+    def wake(self) -> None:
+        """Let ``take`` return, to look at a stop or a cut. Any thread."""
+        with self._ready:
+            self._ready.notify_all()
+
+    @property
+    def waiting_s(self) -> float:
+        """How much audio waits, in seconds."""
+        return self._waiting_s
