@@ -1,7 +1,8 @@
 """The configuration as frozen sections. This module is the one list of keys, units, bounds and defaults:
 the loader, ``kioskd config`` and the reference configuration are held to it.
 
-Each field is made by ``option``; ``applies`` says when a change takes effect: "live", "session" (next one) or "restart".
+Each field is made by ``option``; ``applies`` says when a change takes effect: "live", "session" (the next one) or
+"restart".
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def option(
     return dataclasses.field(default=default, metadata=meta)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SecretRef:
     """Where a secret lies; exactly one of the three. The secret itself never stands in the YAML."""
 
@@ -38,7 +39,7 @@ class SecretRef:
     file: str | None = option("path of a file with mode 0600", None, applies="session")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kiosk:
     """Who this box is."""
 
@@ -46,7 +47,7 @@ class Kiosk:
     settle_s: float = option("nothing moves in the first seconds after start", 2.0, low=0.5, high=60)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One service. The first healthy one serves."""
 
@@ -63,7 +64,7 @@ class Endpoint:
     handshake_timeout_s: float = option("each of the two handshake frames", 10.0, low=0.2, high=60, applies="session")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Persona:
     """Who the visitor talks to."""
 
@@ -76,7 +77,7 @@ class Persona:
     greet: bool = option("the model speaks first when a person opens the conversation", False, applies="session")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Talk:
     """When the visitor is heard."""
 
@@ -99,9 +100,9 @@ class Talk:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Audio:
-    """Microphone and speaker: ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``."""
+    """Microphone and speaker: ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav`` or ``null``."""
 
     input: str = option("where the visitor's voice comes from", "default")
     output: str = option("where answers go to", "default")
@@ -117,7 +118,7 @@ class Audio:
     longest_answer_s: float = option("audio beyond this is refused", 120.0, low=5, high=600)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Button:
     """A push button between a line and ground or supply."""
 
@@ -126,7 +127,7 @@ class Button:
     debounce_ms: int = option("edges closer than this are one", 30, low=1, high=500)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lamp:
     """One lamp (``single``) or three (``red green blue``)."""
 
@@ -137,7 +138,7 @@ class Lamp:
     active: str = option("level that lights it", "high", choices=("high", "low"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Panel:
     """Button, lamp and mute switch."""
 
@@ -147,7 +148,7 @@ class Panel:
     lamp: Lamp | None = option("the lamp", None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RelayAction:
     """Energise a line for a moment."""
 
@@ -157,7 +158,7 @@ class RelayAction:
     min_gap_s: float = option("least time between two pulses, whatever is asked", 2.0, low=0.1, high=3600)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SensorAction:
     """Read a number: from a file (sysfs) or a line."""
 
@@ -171,7 +172,7 @@ class SensorAction:
     high: float = option("a reading above this is no reading", 1e9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StaffAction:
     """Call a person: HTTP POST with a JSON body."""
 
@@ -181,7 +182,7 @@ class StaffAction:
     token: SecretRef | None = option("sent as a Bearer token", None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Action:
     """What a tool does; exactly one."""
 
@@ -190,7 +191,7 @@ class Action:
     staff: StaffAction | None = option("call staff", None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rate:
     """At most ``count`` runs in ``per_s`` seconds."""
 
@@ -198,7 +199,7 @@ class Rate:
     per_s: float = option("seconds", low=1, high=86400, applies="live")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """When a tool may run. Without ``allow: true`` it may not."""
 
@@ -218,7 +219,7 @@ class Policy:
     rate: Rate = option("rate limit", Rate(count=6, per_s=60.0), applies="live")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tool:
     """Something that the model may ask for."""
 
@@ -237,14 +238,14 @@ class Tool:
     say_failed: str = option("spoken when it could not be done", "Sorry, that did not work.", applies="live")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """What a session may cost."""
 
     longest_s: float = option("a session is ended after this long, at a quiet moment", 1200.0, low=30, high=86400)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ops:
     """Where things are kept, and what is told."""
 
@@ -255,7 +256,7 @@ class Ops:
     wire_log: str | None = option("also write every frame, without its audio, to this file", None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole file."""
 
