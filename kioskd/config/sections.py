@@ -102,7 +102,7 @@ class Talk:
 
 @dataclass(frozen=True, kw_only=True)
 class Audio:
-    """Microphone and speaker: ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav`` or ``null``."""
+    """Microphone and speaker: ``alsa:CARD_ID pulse pulse:SERVER default file:PATH.wav null``."""
 
     input: str = option("where the visitor's voice comes from", "default")
     output: str = option("where answers go to", "default")

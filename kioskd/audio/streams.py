@@ -1,0 +1,68 @@
+"""What capture and playback need of a device, be it a sound card, a WAV file or nothing at all.
+
+A device spec is one of ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``.
+Only the thread that opened a stream touches it, closing included: closing under a read crashes PortAudio.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Protocol
+
+# Devices run on 10 ms periods; two of them make one chunk.
+PERIOD_MS = 10
+
+
+class DeviceError(Exception):
+    """A device cannot be opened or has stopped serving. The text is a sentence that says what would help."""
+
+
+class InputStream(Protocol):
+    """An open microphone."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Frames a second of what ``read_period`` gives."""
+
+    @property
+    def xruns(self) -> int:
+        """Overruns so far."""
+
+    def read_period(self, timeout_s: float) -> bytes | None:
+        """Exactly 10 ms, S16_LE mono; None when no period came within ``timeout_s``. Never blocks longer.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
+
+    def close(self) -> None:
+        """Give the device back. Twice is harmless."""
+
+
+class OutputStream(Protocol):
+    """An open speaker."""
+
+    @property
+    def rate_hz(self) -> int:
+        """Frames a second of what ``write_period`` takes."""
+
+    @property
+    def latency_s(self) -> float:
+        """From a written sample to its sound: what the device still holds when the last period is handed over."""
+
+    @property
+    def xruns(self) -> int:
+        """Underruns so far."""
+
+    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+        """Hand over exactly 10 ms, S16_LE mono, when the device has room; False when it had none within ``timeout_s``.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
+
+    def close(self) -> None:
+        """Give the device back. Twice is harmless."""
+
+
+OpenInput = Callable[[str], InputStream]
+OpenOutput = Callable[[str], OutputStream]
