@@ -1,0 +1,295 @@
+"""Tool calls: judged, confirmed by hand, written down, run once, answered. Functions over the machine's state.
+
+The model is untrusted input: what it asks for is a request, and everything that decides stands on this side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import Callable
+
+from kioskd.core import events as ev
+from kioskd.core.arguments import check
+from kioskd.core.effects import AskResponse, CommitIntent, PlayCue, RecordOutcome, RunAction, SendOutput, SendText
+from kioskd.core.policy import Decision, Facts, Verdict, judge
+from kioskd.core.regions import CALL, Signal, move
+from kioskd.core.state import TALK, CallState, State
+from kioskd.core.words import Call, CallKey
+
+# A turn asks for one or two things; a service that asks for more at once is broken or hostile.
+MOST_OPEN_CALLS = 8
+# A commit is one fsync: milliseconds on a good card, seconds on a dying one.
+COMMIT_S = 5.0
+# Beyond the action's own bound; after this the visitor is told that it failed.
+ACT_MARGIN_S = 30.0
+# How long the lamp shows a refusal. A guess.
+REFUSED_S = 2.0
+ASK_HAND = "Please hold the button to confirm."
+NOBODY = "Nobody confirmed, so nothing was done."
+
+
+def asked(s: State, e: ev.ToolAsked, now: float) -> None:
+    """The model asks for a tool."""
+    if e.key in s.calls:
+        return
+    s.counts.calls += 1
+    s.note("tool", f"{e.name} asked for", tool=e.name, call=e.key.call_id)
+    tool = next((tool for tool in s.config.tools if tool.name == e.name), None)
+    checked = check(tool.parameters, e.arguments) if tool else None
+    problem = checked.problem if checked else ""
+    decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, e.name, now, confirmed=False))
+    if len(s.calls) >= MOST_OPEN_CALLS:
+        decision = Decision(Verdict.REFUSE, "too_many", "One thing at a time, please.", "too many calls at once")
+    if tool is None or checked is None or checked.values is None:
+        refuse_unheard(s, e, decision, now)
+        return
+    call = CallState(e.key, tool, checked.values, e.arguments, now)
+    s.calls[e.key] = call
+    decide(s, call, decision, now)
+
+
+def facts(s: State, key: CallKey, tool: str, now: float, *, confirmed: bool) -> Facts:
+    """What policy may know."""
+    waiting = s.confirming
+    return Facts(
+        now=now,
+        started_at=s.started_at,
+        live_session=s.session or None,
+        call_session=key.session,
+        muted=s.muted,
+        last_person_at=s.last_person_at,
+        confirming=waiting is not None and waiting.key != key,
+        runs=tuple(s.runs.get(tool, ())),
+        confirmed=confirmed,
+    )
+
+
+def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
+    """Do what policy said."""
+    s.note(
+        "decision",
+        f"{call.tool.name}: {decision.verdict.value} ({decision.why})",
+        tool=call.tool.name,
+        call=call.key.call_id,
+        verdict=decision.verdict.value,
+        code=decision.code,
+    )
+    if decision.verdict is Verdict.ALLOW:
+        commit(s, call, now)
+    elif decision.verdict is Verdict.CONFIRM:
+        call.state = move(CALL, call.state, Signal.HELD_BACK)
+        answer(s, call, "needs_confirmation", decision.say or ASK_HAND)
+        s.emit(PlayCue("confirm"))
+        s.set_timer("confirm", now + call.tool.policy.confirm_s)
+    else:
+        call.state = move(CALL, call.state, Signal.REFUSED)
+        finish(s, call, "refused", decision.say, decision.why, now)
+
+
+def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) -> None:
+    """A call that never became one: an unknown tool, or arguments that are none."""
+    s.counts.calls_refused += 1
+    s.note(
+        "decision",
+        f"{e.name}: {decision.verdict.value} ({decision.why})",
+        tool=e.name,
+        call=e.key.call_id,
+        verdict=decision.verdict.value,
+        code=decision.code,
+    )
+    output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
+    s.emit(RecordOutcome(e.key, e.name, "refused", decision.why), SendOutput(e.key, output), AskResponse(e.key.session))
+    show_refusal(s, now)
+
+
+def commit(s: State, call: CallState, now: float) -> None:
+    """Write the intent down before anything moves."""
+    call.state = move(CALL, call.state, Signal.ALLOWED if call.state is Call.ASKED else Signal.CONFIRMED)
+    s.runs.setdefault(call.tool.name, deque(maxlen=1000)).append(now)
+    s.emit(CommitIntent(call.key, call.tool.name, call.raw))
+    s.set_timer(f"commit:{call.key}", now + COMMIT_S)
+
+
+def intent_committed(s: State, e: ev.IntentCommitted, now: float) -> None:
+    """The intent is on the disk. Only a call that still stands moves anything."""
+    call = s.calls.get(e.key)
+    if call is None or call.state is not Call.COMMITTING:
+        s.note("tool", "an intent was written for a call that had ended meanwhile: nothing moves", call=e.key.call_id)
+        return
+    s.clear_timer(f"commit:{e.key}")
+    if not e.fresh:
+        call.state = move(CALL, call.state, Signal.DUPLICATE)
+        finish(s, call, "duplicate", "That was already done.", "this call id has been used before", now)
+        return
+    call.state = move(CALL, call.state, Signal.COMMITTED)
+    s.emit(RunAction(call.key, call.tool.name, call.arguments))
+    s.set_timer(f"act:{e.key}", now + longest_action_s(call) + ACT_MARGIN_S)
+
+
+def longest_action_s(call: CallState) -> float:
+    """The action's own bound, in seconds."""
+    action = call.tool.action
+    if action.relay is not None:
+        return action.relay.pulse_ms / 1000
+    if action.staff is not None:
+        return action.staff.timeout_s * action.staff.attempts + 2.0**action.staff.attempts
+    return 5.0
+
+
+def intent_failed(s: State, e: ev.IntentFailed, now: float) -> None:
+    """The ledger cannot write: nothing moves unrecorded."""
+    call = s.calls.get(e.key)
+    if call is None or call.state is not Call.COMMITTING:
+        return
+    call.state = move(CALL, call.state, Signal.UNWRITTEN)
+    finish(s, call, "refused", call.tool.say_failed, f"the ledger cannot write: {e.reason}", now)
+
+
+def action_ended(s: State, e: ev.ActionEnded, now: float) -> None:
+    """The device answered."""
+    call = s.calls.get(e.key)
+    if call is None or call.state is not Call.RUNNING:
+        return
+    call.state = move(CALL, call.state, Signal.ENDED)
+    say = e.say or (call.tool.say_done if e.ok else call.tool.say_failed)
+    finish(s, call, "done" if e.ok else "failed", say, e.reason or e.result, now, result=e.result)
+
+
+def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
+    """A line really moved."""
+    s.note("relay", f"{e.name} {'on' if e.on else 'off'}", relay=e.name, on=e.on, at=e.at)
+    if not e.on:
+        return
+    s.counts.relay_pulses += 1
+    call = next((c for c in s.calls.values() if c.state is Call.RUNNING and c.tool.name == e.name), None)
+    if call is not None and call.confirmed_at:
+        took_ms = round((e.at - call.confirmed_at) * 1000, 1)
+        s.note("latency", f"{took_ms:g} ms from the confirmation to the relay", confirm_to_relay_ms=took_ms)
+
+
+# -- the visitor's hand --------------------------------------------------------------------------
+
+
+def press(s: State, call: CallState, at: float, now: float) -> None:
+    """A press while a confirmation is pending: it belongs to the confirmation, never to talking."""
+    if at <= call.asked_at:
+        return  # the finger was there before the question
+    s.pending_press = at
+    s.set_timer("hold", now + call.tool.policy.hold_ms / 1000)
+    s.note("tool", "the button is held to confirm", tool=call.tool.name)
+
+
+def release(s: State, at: float, now: float) -> None:
+    """The confirming finger left."""
+    began, s.pending_press = s.pending_press, None
+    call = s.confirming
+    s.clear_timer("hold")
+    if began is None or call is None:
+        return
+    held_ms = (at - began) * 1000
+    if held_ms >= call.tool.policy.hold_ms:
+        confirmed(s, call, now)
+    else:
+        s.note("tool", f"held for {held_ms:.0f} ms, {call.tool.policy.hold_ms} are wanted", tool=call.tool.name)
+
+
+def hold_expired(s: State, now: float) -> None:
+    """Held long enough."""
+    call = s.confirming
+    if call is None or s.pending_press is None or TALK not in s.down:
+        return
+    s.pending_press = None
+    confirmed(s, call, now)
+
+
+def confirmed(s: State, call: CallState, now: float) -> None:
+    """One confirmation serves one call; everything else must still hold."""
+    s.clear_timer("confirm")
+    s.clear_timer("hold")
+    call.confirmed_at = now
+    # The hand at the button is a person at this panel.
+    s.last_person_at = now
+    s.note("tool", "confirmed by hand", tool=call.tool.name, call=call.key.call_id)
+    again = judge(call.tool, s.config.kiosk, "", facts(s, call.key, call.tool.name, now, confirmed=True))
+    if again.verdict is Verdict.CONFIRM:
+        again = Decision(Verdict.REFUSE, "confirm", call.tool.say_failed, "policy asks for a confirmation twice")
+    decide(s, call, again, now)
+
+
+def confirm_expired(s: State, now: float) -> None:
+    """Nobody confirmed."""
+    call = s.confirming
+    if call is None:
+        return
+    s.clear_timer("hold")
+    s.pending_press = None
+    call.state = move(CALL, call.state, Signal.EXPIRED)
+    finish(s, call, "expired", NOBODY, f"nobody confirmed within {call.tool.policy.confirm_s:g} s", now)
+
+
+def call_expired(s: State, name: str, now: float) -> None:
+    """The ledger or the action does not answer (timers ``commit:KEY`` and ``act:KEY``)."""
+    kind, _, key = name.partition(":")
+    call = next((call for call in s.calls.values() if str(call.key) == key), None)
+    if call is None:
+        return
+    call.state = move(CALL, call.state, Signal.EXPIRED)
+    why = "the ledger does not answer" if kind == "commit" else "the action does not end; its outcome is unknown"
+    finish(s, call, "refused" if kind == "commit" else "unknown", call.tool.say_failed, why, now)
+
+
+def cancel_calls(s: State, why: str, which: Callable[[CallState], bool]) -> None:
+    """Nothing moves after a cancel. What already runs, runs to its end."""
+    for call in [call for call in s.calls.values() if which(call)]:
+        after = move(CALL, call.state, Signal.CANCELLED)
+        if after is call.state:
+            continue
+        if call.state is Call.CONFIRMING:
+            s.clear_timer("confirm")
+            s.clear_timer("hold")
+            s.pending_press = None
+        call.state = after
+        finish(s, call, "cancelled", "", why, None)
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+
+def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: float | None, *, result: str = "") -> None:
+    """End a call: write the outcome, tell the model, forget the call. ``now`` None: the visitor is not told."""
+    del s.calls[call.key]
+    s.clear_timer(f"commit:{call.key}")
+    s.clear_timer(f"act:{call.key}")
+    s.emit(RecordOutcome(call.key, call.tool.name, outcome, why))
+    s.note("tool", f"{call.tool.name}: {outcome} ({why})", tool=call.tool.name, call=call.key.call_id, outcome=outcome)
+    answer(s, call, outcome, say, result=result, speak=now is not None)
+    if outcome == "done":
+        s.counts.calls_done += 1
+        return
+    s.counts.calls_refused += 1
+    if now is not None:
+        s.emit(PlayCue("refused"))
+        show_refusal(s, now)
+
+
+def answer(s: State, call: CallState, status: str, say: str, *, result: str = "", speak: bool = True) -> None:
+    """Tell the model. A call has one output; what comes later comes as a text item (Hydra reference A8)."""
+    if call.key.session != s.session:
+        return
+    body: dict[str, object] = {"tool": call.tool.name, "status": status, "say": say}
+    if result:
+        body["result"] = result
+    if call.answered:
+        s.emit(SendText(s.session, json.dumps(body)))
+    else:
+        call.answered = True
+        s.emit(SendOutput(call.key, json.dumps(body)))
+    if speak:
+        s.emit(AskResponse(s.session))
+
+
+def show_refusal(s: State, now: float) -> None:
+    """The lamp says no for a moment."""
+    s.refused = True
+    s.set_timer("refused", now + REFUSED_S)

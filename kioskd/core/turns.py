@@ -1,0 +1,265 @@
+"""The conversation: whose word it is, what is generated, what sounds. Functions over the machine's state."""
+
+from __future__ import annotations
+
+from kioskd.core import events as ev
+from kioskd.core.calls import cancel_calls
+from kioskd.core.effects import CancelResponse, CloseLink, CutPlayback, DropUplink, DuckPlayback, OpenLink, PlayCue
+from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
+from kioskd.core.state import State
+from kioskd.core.words import Link, Playing, Response, Turn
+
+# The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
+# as if it were a whole one. A guess: about the length of a word.
+BREATH_S = 0.5
+# An answer without sound (a tool turn) is over this long after generation ended. The first delta reaches the
+# card in a few milliseconds (python -m benchmarks downlink_ms), so this only has to outlast a busy moment.
+SETTLE_S = 0.5
+# The card may hold this much more than the lane before the machine stops believing that it speaks.
+SPEAK_MARGIN_S = 30.0
+# 1000 is how Hydra ends an idle session; it is no fault (Hydra reference A9).
+NORMAL_CLOSE = 1000
+
+
+def fed(s: State, now: float, reason: str) -> None:
+    """The visitor's word begins to go up: a session is wanted from here on."""
+    before = s.turn
+    s.turn = move(TURN, s.turn, Signal.FED)
+    s.last_person_at = now
+    s.rested_at = None
+    s.heard = False
+    want(s, reason)
+    if s.turn is Turn.LISTENING and before is not Turn.LISTENING:
+        s.counts.turns += 1
+        s.clear_timer("answer")
+        s.set_timer("longest_turn", now + s.config.talk.longest_turn_s)
+
+
+def want(s: State, reason: str) -> None:
+    """A person is here: have a session, and let the model speak first if this opens the conversation."""
+    s.emit(OpenLink(reason, greet=not s.wanted))
+    s.wanted = True
+
+
+def unwant(s: State, reason: str) -> None:
+    """Let the session go."""
+    s.wanted = False
+    s.rotate = False
+    if s.config.talk.mode == "tap_to_talk":
+        s.talking = False
+    s.emit(CloseLink(reason))
+
+
+def rested(s: State, now: float) -> None:
+    """The visitor's word has ended; an answer is awaited."""
+    if s.turn is not Turn.LISTENING:
+        return
+    s.turn = move(TURN, s.turn, Signal.RESTED)
+    s.rested_at = now
+    s.clear_timer("longest_turn")
+    s.set_timer("answer", now + s.config.talk.answer_s)
+
+
+def leave_turn(s: State, signal: Signal) -> bool:
+    """Move the turn by ``signal`` and drop its deadlines when it became quiet; whether it did."""
+    before = s.turn
+    s.turn = move(TURN, s.turn, signal)
+    if s.turn is before or s.turn is not Turn.QUIET:
+        return False
+    s.clear_timer("longest_turn")
+    s.clear_timer("answer")
+    return True
+
+
+def lose_turn(s: State, now: float, why: str, cue: str = "again") -> None:
+    """Give the turn up, audibly: never shorten what a visitor said without telling them."""
+    if not leave_turn(s, Signal.LOST):
+        return
+    s.counts.turns_lost += 1
+    s.talking = False
+    s.emit(DropUplink(why), PlayCue(cue))
+    s.note("turn", f"given up: {why}", lost=True)
+    breathe(s, now)
+
+
+def breathe(s: State, now: float) -> None:
+    """Shut the feed for a moment."""
+    s.breathing = True
+    s.set_timer("breath", now + BREATH_S)
+
+
+def barge_in(s: State, why: str) -> None:
+    """The visitor speaks over the kiosk: silence now, by epoch and by response id."""
+    s.emit(CutPlayback(s.response_id))
+    if s.playing is Playing.DUCKED:
+        s.playing = move(PLAYING, s.playing, Signal.FED)
+        s.emit(DuckPlayback(False))
+    if s.response is Response.STREAMING:
+        s.emit(CancelResponse(s.session, s.response_id))
+    cancel_calls(s, "the visitor spoke over it", lambda call: True)
+    s.note("speech", f"cut: {why}")
+
+
+# -- audio events --------------------------------------------------------------------------------
+
+
+def gate_opened(s: State, e: ev.GateOpened, now: float) -> None:
+    """The local gate heard speech."""
+    if s.muted:
+        return
+    s.note("gate", "speech heard", at=e.at)
+    if s.speaking and not s.half_duplex:
+        barge_in(s, "the visitor spoke")
+    fed(s, now, "speech at the microphone")
+
+
+def gate_closed(s: State, e: ev.GateClosed, now: float) -> None:
+    """The utterance is over; its last chunk is in the lane."""
+    s.note("gate", "speech ended", at=e.at)
+    rested(s, now)
+
+
+def gate_stirred(s: State, e: ev.GateStirred, now: float) -> None:
+    """Maybe the visitor: lower the voice until it is known."""
+    if s.playing is Playing.SPEAKING:
+        s.playing = move(PLAYING, s.playing, Signal.STIRRED)
+        s.emit(DuckPlayback(True))
+
+
+def gate_calmed(s: State, e: ev.GateCalmed, now: float) -> None:
+    """It was noise: go on with what is already here."""
+    if s.playing is Playing.DUCKED:
+        s.playing = move(PLAYING, s.playing, Signal.CALMED)
+        s.emit(DuckPlayback(False))
+
+
+def uplink_overflowed(s: State, e: ev.UplinkOverflowed, now: float) -> None:
+    """The lane was too short for this turn."""
+    lose_turn(s, now, "the link took longer than talk.connect_buffer_s to take what was said")
+
+
+def playback_started(s: State, e: ev.PlaybackStarted, now: float) -> None:
+    """The card sounds."""
+    s.playing = move(PLAYING, s.playing, Signal.STARTED)
+    s.tail = False
+    s.clear_timer("tail")
+    s.clear_timer("settle")
+    s.set_timer("speak", now + s.config.audio.longest_answer_s + SPEAK_MARGIN_S)
+    if s.rested_at is not None:
+        answer_ms = round((e.at - s.rested_at) * 1000)
+        s.note("latency", f"{answer_ms} ms from the end of speech to the first sound", answer_ms=answer_ms)
+        s.rested_at = None
+    s.note("speech", "the kiosk speaks")
+    if s.turn is Turn.LISTENING and s.half_duplex:
+        if s.talking:
+            barge_in(s, "the talk button is held")
+        else:
+            leave_turn(s, Signal.LOST)
+            s.counts.turns_lost += 1
+            s.note("turn", "given up: the kiosk began to speak over the visitor", lost=True)
+
+
+def playback_drained(s: State, e: ev.PlaybackDrained, now: float) -> None:
+    """The card has fallen silent."""
+    if s.speaking:
+        s.note("speech", "the kiosk is silent")
+        if s.half_duplex and s.config.audio.echo_tail_ms:
+            s.tail = True
+            s.set_timer("tail", now + s.config.audio.echo_tail_ms / 1000)
+    s.playing = move(PLAYING, s.playing, Signal.DRAINED)
+    s.response = move(RESPONSE, s.response, Signal.DRAINED)
+    s.clear_timer("speak")
+
+
+# -- link events ---------------------------------------------------------------------------------
+
+
+def link_changed(s: State, e: ev.LinkChanged, now: float) -> None:
+    """The supervisor moved."""
+    s.link = e.state
+    s.note("link", f"{e.state.value}: {e.reason}" if e.reason else e.state.value, endpoint=e.endpoint)
+
+
+def session_ready(s: State, e: ev.SessionReady, now: float) -> None:
+    """A session takes audio."""
+    s.session, s.endpoint = e.session, e.endpoint
+    s.rotate = False
+    s.set_timer("session", now + s.config.session.longest_s)
+    s.note("session", "ready", session=e.session, endpoint=e.endpoint)
+
+
+def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
+    """Everything that belonged to the session is gone with it."""
+    if e.session != s.session:
+        return
+    s.session = ""
+    s.response = move(RESPONSE, s.response, Signal.LOST)
+    for timer in ("session", "stream", "settle"):
+        s.clear_timer(timer)
+    s.note("session", f"ended ({e.code}): {e.reason}", code=e.code)
+    cancel_calls(s, "the session ended", lambda call: call.key.session == e.session)
+    if s.turn is not Turn.QUIET:
+        lose_turn(s, now, f"the session ended ({e.code})")
+    elif s.wanted and e.code == NORMAL_CLOSE and s.config.talk.mode != "open":
+        unwant(s, "the service ended the session while nobody spoke")
+
+
+def speech_started(s: State, e: ev.SpeechStarted, now: float) -> None:
+    """The service hears the visitor: what still sounds is stale (Hydra reference A7)."""
+    if e.session != s.session:
+        return
+    s.heard = True
+    s.unheard = 0
+    if s.config.talk.mode == "open":
+        s.last_person_at = now
+    if s.speaking:
+        barge_in(s, "the service heard the visitor")
+
+
+def speech_stopped(s: State, e: ev.SpeechStopped, now: float) -> None:
+    """The service heard the end of the word; the link's pump ends its zeros by itself."""
+    if s.config.talk.mode == "open" and e.session == s.session:
+        fed(s, now, "the service heard speech")
+        rested(s, now)
+
+
+def turn_rejected(s: State, e: ev.TurnRejected, now: float) -> None:
+    """The service heard no words in it."""
+    if e.session == s.session and leave_turn(s, Signal.REJECTED):
+        s.counts.turns_rejected += 1
+        s.note("turn", "the service heard no words in it")
+
+
+def response_created(s: State, e: ev.ResponseCreated, now: float) -> None:
+    """The service began an answer."""
+    if e.session != s.session:
+        return
+    if leave_turn(s, Signal.ANSWERED):
+        s.counts.turns_answered += 1
+    s.response = move(RESPONSE, s.response, Signal.ANSWERED)
+    s.response_id = e.response
+    s.clear_timer("settle")
+    s.set_timer("stream", now + s.config.audio.longest_answer_s)
+
+
+def response_done(s: State, e: ev.ResponseDone, now: float) -> None:
+    """Generation ended; what was generated may still sound for a while."""
+    if e.session != s.session or e.response != s.response_id:
+        return
+    s.response = move(RESPONSE, s.response, Signal.ENDED)
+    s.clear_timer("stream")
+    if not s.speaking:
+        s.set_timer("settle", now + SETTLE_S)
+    if e.status == "cancelled" and e.reason == "interrupted" and s.speaking:
+        s.emit(CutPlayback(e.response))
+    if e.status in ("failed", "incomplete"):
+        s.note("session", f"the answer is {e.status}: {e.reason or 'no reason given'}", status=e.status)
+        if e.status == "failed":
+            s.emit(PlayCue("again"))
+
+
+def service_complained(s: State, e: ev.ServiceComplained, now: float) -> None:
+    """An error that left the session alive."""
+    s.note("error", f"the service says {e.code}: {e.message}", code=e.code)
+    if s.turn is Turn.WAITING and e.code == "tool_response_timeout":
+        lose_turn(s, now, "the service waited too long for a tool")
