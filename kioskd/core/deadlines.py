@@ -1,4 +1,4 @@
-"""What happens when a state outlives its deadline (docs/machine.md, "Deadlines"). Functions over the machine's state."""
+"""What happens when a state outlives its deadline (docs/machine.md, "Deadlines")."""
 
 from __future__ import annotations
 

@@ -70,9 +70,14 @@ class CancelResponse(Effect):
 
 @dataclass(frozen=True, slots=True)
 class SetFeed(Effect):
-    """What the capture thread gives to the uplink lane from now on."""
+    """What the capture thread gives to the uplink lane from now on.
+
+    ``deaf``: end at once, with neither the hangover of what was said nor a preroll from this time later: what the
+    microphone hears now is the kiosk's own voice, or the rest of a turn that was given up.
+    """
 
     feed: Feed
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

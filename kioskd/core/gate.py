@@ -109,8 +109,9 @@ class Gate:
         self._kept.append(chunk)
         if after in OPEN:
             return GateStep(after, opened=True, out=self.take_preroll())
-        # The two flags are seldom set; comparing costs less than remembering.
-        return GateStep(after, stirred=after is not before is Vad.QUIET, calmed=after is not before is Vad.STARTING)
+        if after is before:
+            return GateStep(after)
+        return GateStep(after, stirred=after is Vad.STARTING, calmed=after is Vad.QUIET)
 
     def _weigh(self, is_open: bool, voiced: bool) -> Heard:
         self._window.append(voiced)

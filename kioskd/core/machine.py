@@ -1,7 +1,7 @@
 """The one machine: ``step(event, now) -> effects``. Pure: the same events at the same times give the same effects.
 
-It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py and deadlines.py say what each event means;
-what follows from the state alone (the feed, the lamp, whether the conversation rests) is derived here after
+It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py and deadlines.py say what each
+event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is derived here after
 every step, so no event can forget it.
 """
 
@@ -190,9 +190,9 @@ class Machine:
         s = self.state
         rest(s, now)
         feed = wanted_feed(s)
-        if feed is not s.feed:
+        if feed != s.feed:
             s.feed = feed
-            s.emit(SetFeed(feed))
+            s.emit(SetFeed(*feed))
         watching = s.speaking and not s.half_duplex and not s.muted
         if watching != s.watching:
             s.watching = watching
@@ -205,18 +205,18 @@ class Machine:
         return out
 
 
-def wanted_feed(s: State) -> Feed:
-    """What the capture thread shall give to the lane, from the state alone."""
-    if s.muted or s.breathing:
-        return Feed.NEVER
-    if s.half_duplex and (s.speaking or s.tail):
-        return Feed.NEVER
+def wanted_feed(s: State) -> tuple[Feed, bool]:
+    """What the capture thread shall give to the lane, from the state alone, and whether it is to be deaf."""
+    if s.breathing or (s.half_duplex and (s.speaking or s.tail)):
+        return Feed.NEVER, True
+    if s.muted:
+        return Feed.NEVER, False
     mode = s.config.talk.mode
     if mode == "push_to_talk":
-        return Feed.ALWAYS if s.talking else Feed.NEVER
+        return (Feed.ALWAYS if s.talking else Feed.NEVER), False
     if mode == "tap_to_talk":
-        return Feed.GATED if s.talking else Feed.NEVER
-    return Feed.ALWAYS if mode == "open" else Feed.GATED
+        return (Feed.GATED if s.talking else Feed.NEVER), False
+    return (Feed.ALWAYS if mode == "open" else Feed.GATED), False
 
 
 def phase(s: State) -> Phase:

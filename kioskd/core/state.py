@@ -72,7 +72,7 @@ class State:
     heard: bool = False  # the service has heard speech in this turn
     unheard: int = 0  # turns in a row of which it heard nothing
     rested_at: float | None = None  # when the visitor's word ended; for the latency note
-    feed: Feed | None = None
+    feed: tuple[Feed, bool] | None = None  # with whether it is deaf
     watching: bool = False
     shown: tuple[Phase, bool, bool, bool] | None = None
     resting: bool = True

@@ -7,7 +7,7 @@ from kioskd.core.calls import cancel_calls
 from kioskd.core.effects import CancelResponse, CloseLink, CutPlayback, DropUplink, DuckPlayback, OpenLink, PlayCue
 from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
 from kioskd.core.state import State
-from kioskd.core.words import Link, Playing, Response, Turn
+from kioskd.core.words import Playing, Response, Turn
 
 # The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
 # as if it were a whole one. A guess: about the length of a word.

@@ -1,0 +1,210 @@
+"""The ledger's file: one row for each call, in SQLite with WAL and ``synchronous=FULL`` (sqlite.org/pragma.html).
+
+What this module returned from is on the disk, as far as the disk tells the truth. One thread only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from kioskd.core.words import CallKey
+
+RETENTION_S = 30 * 86_400.0
+MOST_ARGUMENT_BYTES = 2 * 1024
+MOST_TEXT = 500
+# A dying card may damage one ledger after the other; a few of them tell the story. A guess.
+MOST_ASIDE = 5
+# Another reader (an audit, a backup) may hold the file for a moment; the machine waits 5 s for a commit.
+BUSY_S = 1.0
+
+# A name that holds one of these is a secret, or as good as one.
+_SECRET = re.compile(r"pass|pin\b|code|secret|token|key|otp", re.IGNORECASE)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS calls (
+    endpoint TEXT NOT NULL,
+    session TEXT NOT NULL,
+    call_id TEXT NOT NULL,
+    tool TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    intent_at REAL,              -- seconds since 1970; NULL: it was never going to move anything
+    outcome TEXT,                -- done failed refused cancelled expired duplicate unknown; NULL: not known yet
+    reason TEXT,
+    outcome_at REAL,
+    repeats INTEGER NOT NULL DEFAULT 0,   -- how often this id came again after it had ended
+    PRIMARY KEY (endpoint, session, call_id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS proof (id INTEGER PRIMARY KEY, written_at REAL NOT NULL);
+"""
+# The first outcome stays: a call id that comes again must not rewrite what became of the first one.
+_RECORD = """
+INSERT INTO calls (endpoint, session, call_id, tool, arguments, outcome, reason, outcome_at)
+VALUES (?, ?, ?, ?, '', ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    repeats = repeats + (outcome IS NOT NULL),
+    reason = iif(outcome IS NULL, excluded.reason, reason),
+    outcome_at = iif(outcome IS NULL, excluded.outcome_at, outcome_at),
+    outcome = coalesce(outcome, excluded.outcome)
+"""
+_UNKNOWN = "kioskd ended before the outcome was known; it is not tried again"
+
+
+class Damaged(Exception):
+    """The file is no ledger (any more); the text says what SQLite found."""
+
+
+class Unknown(NamedTuple):
+    """An action that was about to move something when the process ended: it may have moved, or not."""
+
+    key: CallKey
+    tool: str
+    intent_at: float
+
+
+class Store:
+    """An open ledger file, mode 0600.
+
+    Raises:
+        Damaged: the file is no ledger.
+        sqlite3.Error, OSError: it cannot be had or written (see ``is_damage``); also from every method.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Made here and not by SQLite, which would use the umask; -wal and -shm take their mode from it.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.fsync(descriptor)
+            self._inode = os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+        _sync_directory(path.parent)
+        self._path = path
+        self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        try:
+            self._prepare()
+        except (sqlite3.Error, Damaged):
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL").fetchone()
+        self._db.execute("PRAGMA synchronous = FULL")
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found[0] != "ok":
+            raise Damaged(found[0])
+        self._db.executescript(_TABLES)
+
+    def intend(self, key: CallKey, tool: str, arguments: str, at: float) -> bool:
+        """Write that this call is about to move something. False: its id is known already, nothing may move."""
+        row = (*_texts(*key), *_texts(tool), kept(arguments), at)
+        sql = (
+            "INSERT OR IGNORE INTO calls (endpoint, session, call_id, tool, arguments, intent_at) VALUES (?,?,?,?,?,?)"
+        )
+        return self._db.execute(sql, row).rowcount == 1
+
+    def record(self, key: CallKey, tool: str, outcome: str, reason: str, at: float) -> None:
+        """Write how a call ended, with or without an intent. The first outcome of a key stays."""
+        self._db.execute(_RECORD, (*_texts(*key, tool, outcome, reason), at))
+
+    def give_up(self, at: float) -> tuple[Unknown, ...]:
+        """Mark the intents that have no outcome as unknown; which those are. Only when a process begins."""
+        where = "WHERE intent_at IS NOT NULL AND outcome IS NULL"
+        rows = self._db.execute(f"SELECT endpoint, session, call_id, tool, intent_at FROM calls {where}").fetchall()
+        if rows:
+            sql = f"UPDATE calls SET outcome = 'unknown', reason = ?, outcome_at = ? {where}"
+            self._db.execute(sql, (_UNKNOWN, at))
+        return tuple(Unknown(CallKey(*row[:3]), row[3], row[4]) for row in rows)
+
+    def prune(self, at: float) -> int:
+        """Forget what is older than the retention; how many rows that were."""
+        sql = "DELETE FROM calls WHERE outcome IS NOT NULL AND coalesce(intent_at, outcome_at) < ?"
+        return self._db.execute(sql, (at - RETENTION_S,)).rowcount
+
+    def prove(self, at: float) -> None:
+        """Write something of no meaning: does writing work again?"""
+        self._db.execute("INSERT OR REPLACE INTO proof VALUES (1, ?)", (at,))
+
+    def counts(self) -> dict[str, int]:
+        """Rows by outcome; ``open`` are intents whose outcome is not known yet."""
+        sql = "SELECT coalesce(outcome, 'open'), count(*) FROM calls GROUP BY 1"
+        return {str(outcome): int(number) for outcome, number in self._db.execute(sql)}
+
+    @property
+    def moved(self) -> bool:
+        """Whether the path leads to another file by now, or to none: what is written here would be lost."""
+        try:
+            return os.stat(self._path).st_ino != self._inode
+        except FileNotFoundError:
+            return True
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._db.close()
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file's content is at fault, and not the disk's room or rights."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def advice(path: Path, error: Exception) -> str:
+    """What is wrong, and what the owner can do about it."""
+    text = getattr(error, "strerror", None) or str(error)
+    return f"The ledger {path} cannot be written ({text}); nothing moves until it can. Free the disk, or see its rights."
+
+
+def move_aside(path: Path) -> Path:
+    """Keep a damaged ledger under a name with the time in it, and of the older ones ``MOST_ASIDE``; where it is now."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    number = 0
+    while (aside := path.with_name(f"{path.name}.damaged-{stamp}{f'-{number}' if number else ''}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):  # the ledger itself last: until then the next start finds it damaged again
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            os.replace(part, aside.with_name(aside.name + suffix))
+    old = sorted(path.parent.glob(f"{path.name}.damaged-*"), key=lambda one: one.stat().st_mtime)
+    for one in old[: -3 * MOST_ASIDE]:  # each may have its -wal and -shm
+        one.unlink()
+    _sync_directory(path.parent)
+    return aside
+
+
+def kept(arguments: str) -> str:
+    """What is kept of a call's arguments: secrets masked, at most ``MOST_ARGUMENT_BYTES``."""
+    try:
+        values = json.loads(arguments) if arguments.strip() else {}
+    except (ValueError, RecursionError):
+        return f"<{len(arguments)} characters that are not JSON>"
+    # ASCII: one byte a character, and lone surrogates stay writable.
+    text = json.dumps(_masked(values))
+    return text if len(text) <= MOST_ARGUMENT_BYTES else text[: MOST_ARGUMENT_BYTES - 3] + "..."
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: "***" if _SECRET.search(name) else _masked(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    return value
+
+
+def _texts(*texts: str) -> tuple[str, ...]:
+    """Writable and bounded. Keys that differ only beyond the bound count as the same one: refused, not run twice."""
+    return tuple(text.encode("utf-8", "backslashreplace").decode()[:MOST_TEXT] for text in texts)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,294 @@
+"""Opens every room in order, joins them to the corridor, and closes them in reverse.
+
+``House.open`` is the order of the start; ``House.close`` is the same list backwards. A start-up failure and a
+SIGTERM take the same way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import time
+from typing import Callable, NamedTuple
+
+from kioskd import report
+from kioskd.actions.actions import Actions
+from kioskd.actions.ledger import Ledger
+from kioskd.audio.capture import Capture
+from kioskd.audio.devices import open_input, open_output
+from kioskd.audio.playback import Playback
+from kioskd.config.secrets import read_secret
+from kioskd.config.sections import Config
+from kioskd.core.effects import Note, Quit, Show
+from kioskd.core.events import Event, LinkChanged, PartChanged, StopAsked, UplinkOverflowed
+from kioskd.core.gate import Gate
+from kioskd.core.machine import Machine
+from kioskd.core.ports import InputLine, RelayLine
+from kioskd.core.resample import make_resampler
+from kioskd.core.vad import Vad
+from kioskd.core.words import PartState
+from kioskd.inbox import Inbox
+from kioskd.lanes import PlaybackLane, UplinkLane
+from kioskd.lines.lines import Lines, open_lines
+from kioskd.lines.naming import LineError
+from kioskd.link.supervisor import Supervisor
+from kioskd.ops.control import Control
+from kioskd.ops.systemd import Notifier
+from kioskd.ops.timeline import Timeline
+from kioskd.panel.panel import Panel
+from kioskd.perform import Performer, Timers
+from kioskd.pulse import Pulse
+from kioskd.services import endpoint_setups
+
+log = logging.getLogger(__name__)
+
+# sysexits(3): an internal software error; systemd starts us afresh.
+EXIT_SOFTWARE = 70
+# A thread is told to end and is given this long; SIGTERM must be done within a second, all together.
+THREAD_END_S = 0.9
+
+
+class Source(NamedTuple):
+    """Where the configuration came from, for status."""
+
+    path: str
+    warnings: tuple[str, ...]
+
+
+class House:
+    """All rooms of one running kiosk. Loop only.
+
+    Args:
+        config: the effective configuration.
+        source: where it came from.
+        started_at: monotonic seconds at which the process began.
+        secrets: every secret read is put in here, for the redaction of logs.
+    """
+
+    def __init__(self, config: Config, source: Source, started_at: float, secrets: set[str]) -> None:
+        self.config, self.source, self.started_at, self.secrets = config, source, started_at, secrets
+        self.loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[Quit] = self.loop.create_future()
+        self._closers: list[tuple[str, Callable[[], object]]] = []
+        self.machine = Machine(config, started_at)
+        self.inbox = Inbox(self.loop, self._deliver)
+        self.timers = Timers(self.loop, self.inbox.post)
+        self.notifier = Notifier(os.environ)
+
+    # -- opening, in order -----------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the rooms. Devices and networks are states, not preconditions: nothing here waits for them."""
+        self._open_timeline()
+        self._open_lines()
+        self._open_lanes()
+        self._open_actions()
+        self._open_audio()
+        self._open_link()
+        self._open_corridor()
+        self._open_panel()
+        self.pulse = Pulse(self)
+        self._closes("pulse", self.pulse.close)
+        await self._open_control()
+        self._take_signals()
+        self._begin()
+        self.notifier.ready(self.pulse.sentence())
+
+    def _closes(self, name: str, close: Callable[[], object]) -> None:
+        self._closers.append((name, close))
+
+    def _open_timeline(self) -> None:
+        ops = self.config.ops
+        self.timeline = Timeline(ops.timeline, ops.wire_log, self.started_at)
+        self._closes("timeline", lambda: self.timeline.stop(THREAD_END_S))
+
+    def _open_lines(self) -> None:
+        self.lines: Lines | None = None
+        self.line_problems: list[str] = []
+        self.relays: dict[str, RelayLine] = {}
+        self.inputs: dict[str, InputLine] = {}
+        try:
+            self.lines = open_lines(self.config.panel.pins, self.config.ops.runtime_dir)
+        except LineError as error:
+            self.line_problems.append(str(error))
+            return
+        self._closes("lines", self.lines.close)
+        for tool in self.config.tools:
+            try:
+                if tool.action.relay is not None:
+                    self.relays[tool.name] = self.lines.relay(tool.action.relay.pin, tool.action.relay.active)
+                elif tool.action.sensor is not None and tool.action.sensor.pin is not None:
+                    self.inputs[tool.name] = self.lines.input(tool.action.sensor.pin, tool.action.sensor.pull)
+            except LineError as error:
+                self.line_problems.append(f"{tool.name}: {error}")
+        try:
+            self.lines.write_facts(os.path.join(self.config.ops.runtime_dir, "lines.json"))
+        except OSError as error:
+            self.line_problems.append(f"the safe-state helper cannot be told about the relays: {error}")
+
+    def _open_lanes(self) -> None:
+        self.uplink = UplinkLane(
+            self.config.talk.connect_buffer_s, lambda lost_ms: void(self.inbox.post(UplinkOverflowed(lost_ms)))
+        )
+        self.playback_lane = PlaybackLane(self.config.audio.longest_answer_s)
+
+    def _open_actions(self) -> None:
+        ops = self.config.ops
+        self.ledger = Ledger(os.path.join(ops.state_dir, "ledger.db"), self.inbox.post)
+        self.ledger.start()
+        self._closes("ledger", lambda: self.ledger.stop(THREAD_END_S))
+        self.actions = Actions(
+            self.config.tools,
+            self.relays,
+            self.inputs,
+            self.ledger,
+            self.inbox.post,
+            self.config.kiosk.name,
+            lambda ref: read_secret(ref, os.environ),
+        )
+        self._closes("actions", lambda: self.actions.stop(THREAD_END_S))
+
+    def _open_audio(self) -> None:
+        audio, talk = self.config.audio, self.config.talk
+        self.playback = Playback(
+            audio.output,
+            self.playback_lane,
+            self.inbox.post,
+            open_output,
+            audio.output_idle_s,
+            audio.volume,
+            audio.cue_volume,
+        )
+        self.playback.start()
+        self._closes("playback", lambda: self.playback.stop(THREAD_END_S))
+        gate = Gate(talk.preroll_ms, talk.start_ms, talk.start_window_ms, talk.hangover_ms)
+        vad = Vad(talk.vad_aggressiveness, talk.min_dbfs)
+        self.capture = Capture(audio.input, self.uplink, self.inbox.post, open_input, gate, vad, make_resampler)
+        self.capture.start()
+        self._closes("capture", lambda: self.capture.stop(THREAD_END_S))
+
+    def _open_link(self) -> None:
+        self.link = Supervisor(
+            endpoint_setups(self.config, self.secrets),
+            self.uplink,
+            self.playback_lane,
+            self.inbox.post,
+            self.inbox.bell,
+            self.config.talk,
+            random.SystemRandom().random,
+            trace=self.timeline.trace if self.config.ops.wire_log else None,
+        )
+        self.link.start()
+
+    def _open_corridor(self) -> None:
+        self.performer = Performer(
+            link=self.link,
+            ears=self.capture,
+            voice=self.playback,
+            hands=self.actions,
+            drop_uplink=self.uplink.clear,
+            cut_playback=self.playback_lane.cut,
+            timers=self.timers,
+            show=self._show,
+            note=self._note,
+            quit=self._quit,
+        )
+        self._closes("timers", self.timers.close)
+
+    def _open_panel(self) -> None:
+        self.panel: Panel | None = None
+        if self.lines is not None:
+            self.panel = Panel(
+                self.config.panel, self.lines, self.inbox.post, time.monotonic, self.config.talk.longest_turn_s
+            )
+            self._closes("panel", self.panel.close)
+        for problem in self.line_problems:
+            self.inbox.post(PartChanged("lines", PartState.FAILED, problem))
+
+    async def _open_control(self) -> None:
+        self.control = Control(
+            self.config.ops.runtime_dir, lambda: report.status(self), report.changes(self), self.timeline
+        )
+        await self.control.start()
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self.inbox.post, StopAsked(f"{number.name} received"))
+
+    def _begin(self) -> None:
+        for warning in self.source.warnings:
+            log.warning("%s", warning)
+        for unknown in self.ledger.unknowns():
+            log.error("the outcome of an earlier call is unknown and will not be retried: %s", unknown)
+        self.performer.perform(self.machine.begin(time.monotonic()))
+        self.pulse.beat()
+
+    # -- the corridor ----------------------------------------------------------------------------
+
+    def _deliver(self, event: Event) -> None:
+        if isinstance(event, (PartChanged, LinkChanged)):
+            self.pulse.heard(event)
+        self.performer.perform(self.machine.step(event, time.monotonic()))
+
+    def _show(self, effect: Show) -> None:
+        self.pulse.show(effect)
+
+    def _note(self, effect: Note) -> None:
+        self.timeline.note(effect.kind, effect.text, dict(effect.data))
+        level = logging.WARNING if effect.kind == "error" else logging.INFO
+        log.log(level, "%s: %s", effect.kind, effect.text)
+
+    def _quit(self, effect: Quit) -> None:
+        if not self.ended.done():
+            self.ended.set_result(effect)
+
+    # -- closing, in reverse ---------------------------------------------------------------------
+
+    async def close(self) -> bool:
+        """Make lines safe first, then close the rooms in reverse; False when a thread would not end."""
+        self.notifier.stopping()
+        if self.lines is not None:
+            self.lines.make_safe()
+        if hasattr(self, "control"):
+            await self.control.aclose()
+        if hasattr(self, "link"):
+            await self.link.aclose()
+        clean = True
+        for name, close in reversed(self._closers):
+            try:
+                if await asyncio.to_thread(close) is False:
+                    log.error("the %s thread did not end within %.1f s", name, THREAD_END_S)
+                    clean = False
+            except Exception:
+                # The last boundary: one room that cannot close must not keep the others from it.
+                log.exception("could not close %s", name)
+                clean = False
+        self.inbox.close()
+        return clean
+
+
+def void(_: object) -> None:
+    """For a callback whose answer nobody wants."""
+
+
+async def run(config: Config, source: Source, started_at: float, secrets: set[str]) -> int:
+    """Live until asked to end.
+
+    Returns:
+        the exit status: 0 after an orderly end, 70 when a thread died or would not end.
+    """
+    house = House(config, source, started_at, secrets)
+    code = EXIT_SOFTWARE
+    try:
+        await house.open()
+        ended = await house.ended
+        code = ended.code
+        log.info("ending: %s", ended.reason)
+    finally:
+        clean = await house.close()
+        if not clean:
+            code = EXIT_SOFTWARE
+    return code

@@ -1,0 +1,282 @@
+"""The capture thread: microphone to uplink lane, for years. An absent or dying device is a state, never an exit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Callable
+
+from kioskd.audio.ears import Ears
+from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler
+from kioskd.audio.streams import DeviceError, InputStream, OpenInput
+from kioskd.core.events import PartChanged, ThreadDied
+from kioskd.core.gate import Gate
+from kioskd.core.ports import Post
+from kioskd.core.vad import SILENCE_DBFS, Vad
+from kioskd.core.words import Feed, PartState
+from kioskd.core.words import Vad as GateState
+from kioskd.lanes import Chunk, UplinkLane
+
+log = logging.getLogger(__name__)
+
+THREAD = "kioskd-capture"
+PART = "capture"
+# A silent device is asked again this often, so that stop, mute and feed are seen soon.
+POLL_S = 0.1
+# A stream that is this far ahead of the clock has none (ALSA's bare "null" and "file" devices give 4 s in 2 ms) and
+# would take a whole core. More than any sound server sends ahead after opening (guess).
+RUNAWAY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the capture thread claims, and the proof.
+
+    Attributes:
+        state: RUNNING is proven by ``periods``, ABSENT and MUTED by ``ticks``.
+        reason: a sentence for people; empty when all is well.
+        since: monotonic seconds of the last change of ``state``.
+        periods: 10 ms periods read so far.
+        chunks: chunks heard so far.
+        xruns: overruns that the devices reported, all streams together.
+        reopened: how often a stream was given up because it stalled or failed.
+        dropped_ms: audio thrown away because it had grown old.
+        level_dbfs: level of the last chunk; SILENCE_DBFS unless RUNNING.
+        gate: state of the gate; always QUIET in Feed.NEVER.
+        ticks: how often an absent device was tried, or mute looked after, so far.
+    """
+
+    state: PartState
+    reason: str
+    since: float
+    periods: int
+    chunks: int
+    xruns: int
+    reopened: int
+    dropped_ms: float
+    level_dbfs: float
+    gate: GateState
+    ticks: int
+
+
+class Capture:
+    """The microphone's thread.
+
+    ``feed``, ``mute`` and ``watch_barge_in`` are called from the loop and never block: they are put into a queue that
+    the thread empties, in order, before each chunk, and at once while there is no device. ``progress`` reads without
+    a lock. Only the thread itself touches stream, gate and vad.
+
+    Args:
+        spec: the device (see streams.py).
+        lane: where utterances go.
+        post: hands facts to the machine.
+        open_input: opens a device; called in the thread.
+        gate: for this thread alone from ``start`` on.
+        vad: likewise.
+        make_resampler: called with (device rate, 16000) when a device has another rate.
+        retry_s: an absent device is tried this often.
+        stall_s: a device that gives nothing for so long is closed and opened again.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        lane: UplinkLane,
+        post: Post,
+        open_input: OpenInput,
+        gate: Gate,
+        vad: Vad,
+        make_resampler: MakeResampler,
+        retry_s: float = 1.0,
+        stall_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec = spec
+        self._post = post
+        self._open_input = open_input
+        self._gate = gate
+        self._vad = vad
+        self._make_resampler = make_resampler
+        self._retry_s = retry_s
+        self._stall_s = stall_s
+        self._clock = clock
+        self._ears = Ears(lane, post, gate, vad)
+        self._commands: deque[Callable[[], None]] = deque()
+        self._nudge = threading.Event()
+        self._stopping = False
+        self._muted = False
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
+        self._state, self._reason, self._since = PartState.STARTING, "", clock()
+        self._periods = self._chunks = self._xruns = self._reopened = self._ticks = 0
+        self._dropped_ms = 0.0
+        # For benchmarks: called in the thread with each chunk before anything else is done with it.
+        self.on_chunk: Callable[[Chunk], None] | None = None
+
+    # -- from the loop ---------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to listen. Once."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 1.0) -> bool:
+        """End the thread; True when it has ended. An utterance in progress gets its end mark. Not from the thread."""
+        self._stopping = True
+        self._nudge.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def feed(self, mode: Feed, deaf: bool = False) -> None:
+        """What the lane gets.
+
+        * NEVER: nothing, but the preroll is kept fresh. An utterance of the gate gets its end mark.
+        * GATED: utterances with their preroll; GateOpened and GateClosed tell of them.
+        * ALWAYS: the preroll, then every chunk. Leaving it, chunks follow for the hangover, less if nobody has
+          spoken for that long; then the end mark and GateClosed, which is posted even if there was no device.
+
+        Args:
+            mode: one of these.
+            deaf: with NEVER: the microphone hears the kiosk itself (half duplex). Ends an utterance without a tail,
+                and nothing captured meanwhile is used as preroll.
+        """
+        self._command(lambda: self._ears.feed(mode, deaf, self._clock()))
+
+    def watch_barge_in(self, on: bool) -> None:
+        """While on, the feed is as NEVER until the gate opens, then as GATED for that utterance; stirrings are told.
+
+        An utterance in progress ends when the watch begins. One that the watch let in runs to its end, also after the
+        watch, unless ``feed`` ends it. After the watch the last ``feed`` holds again.
+        """
+        self._command(lambda: self._ears.watch(on, self._clock()))
+
+    def mute(self, on: bool) -> None:
+        """Close the device, or open it again. Once the thread has seen it no sample goes anywhere."""
+        self._command(lambda: self._set_muted(on))
+
+    def progress(self) -> Progress:
+        """Claim and counters. Any thread; fields may be one chunk apart."""
+        return Progress(
+            self._state,
+            self._reason,
+            self._since,
+            self._periods,
+            self._chunks,
+            self._xruns,
+            self._reopened,
+            self._dropped_ms,
+            self._vad.level_dbfs if self._state is PartState.RUNNING else SILENCE_DBFS,
+            self._gate.state,
+            self._ticks,
+        )
+
+    def _command(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        self._nudge.set()
+
+    # -- in the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._obey()
+                if self._muted:
+                    self._claim(PartState.MUTED, "")
+                    self._pause()
+                else:
+                    self._serve()
+        except Exception as error:  # the thread's one boundary: the house decides what to do about it
+            log.exception("The capture thread ended")
+            self._claim(PartState.FAILED, f"The capture thread ended by a fault: {type(error).__name__}: {error}")
+            self._post(ThreadDied(THREAD, repr(error)))
+
+    def _serve(self) -> None:
+        """One device from open to close; a device that cannot be had costs one pause."""
+        try:
+            stream = self._open_input(self._spec)
+        except DeviceError as error:
+            self._claim(PartState.ABSENT, str(error))
+            self._pause()
+            return
+        xruns = self._xruns
+        try:
+            reason, wait = self._listen(stream, xruns), False
+        except DeviceError as error:
+            reason, wait = str(error), True
+        finally:
+            self._xruns = xruns + stream.xruns
+            stream.close()
+            self._ears.interrupt()
+        if reason:
+            self._reopened += 1
+            self._claim(PartState.ABSENT, reason)
+        if wait:
+            self._pause()
+
+    def _listen(self, stream: InputStream, xruns: int) -> str:
+        """Read until told otherwise; the reason to open the device again, or nothing."""
+        opened_at = heard_at = self._clock()
+        intake = Intake(stream.rate_hz, self._make_resampler, opened_at)
+        dropped_ms = self._dropped_ms
+        periods = 0
+        while not self._stopping:
+            asked_at = self._clock()
+            pcm = stream.read_period(min(POLL_S, self._stall_s))
+            now = self._clock()
+            self._obey()
+            if self._muted:
+                break
+            if pcm is None:
+                if now - heard_at >= self._stall_s:
+                    return f"The microphone {self._spec} gives no sound: check its cable, or the sound server."
+                continue
+            heard_at = now
+            periods += 1
+            self._periods += 1
+            if self._state is not PartState.RUNNING:
+                self._claim(PartState.RUNNING, "")
+            if periods * PERIOD_S - (now - opened_at) > RUNAWAY_S:
+                raise DeviceError(f"The microphone {self._spec} runs without a clock: choose a real capture device.")
+            self._take(intake, pcm, asked_at, now)
+            self._dropped_ms = dropped_ms + intake.dropped_ms
+            self._xruns = xruns + stream.xruns
+        return ""
+
+    def _take(self, intake: Intake, pcm: bytes, asked_at: float, now: float) -> None:
+        chunks, gap_ms = intake.take(pcm, asked_at, now)
+        if gap_ms:
+            self._ears.lost(gap_ms)
+        for chunk in chunks:
+            if self.on_chunk is not None:
+                self.on_chunk(chunk)
+            self._ears.hear(chunk)
+            self._chunks += 1
+
+    def _obey(self) -> None:
+        while self._commands:
+            self._commands.popleft()()
+
+    def _set_muted(self, on: bool) -> None:
+        self._muted = on
+
+    def _pause(self) -> None:
+        """Wait for the next try. A command ends it early: a press is worth a try at once."""
+        self._ticks += 1
+        self._nudge.wait(self._retry_s)
+        self._nudge.clear()
+
+    def _claim(self, state: PartState, reason: str) -> None:
+        if (state, reason) == (self._state, self._reason):
+            return
+        was, now = self._state, self._clock()
+        if state is PartState.ABSENT:
+            log.log(logging.DEBUG if was is state else logging.WARNING, "= microphone absent: %s", reason)
+        elif state is PartState.RUNNING and was is PartState.ABSENT:
+            log.info("= microphone back after %.1f s", now - self._since)
+        if state is not was:
+            self._since = now
+        self._state, self._reason = state, reason
+        self._post(PartChanged(PART, state, reason))

@@ -1,0 +1,157 @@
+"""The door: ``kioskd run | check | config | devices | voice``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from typing import Callable, Mapping, Sequence
+
+from kioskd import __version__
+
+# sysexits(3): something is wrong with the configuration.
+EXIT_CONFIG = 78
+DEFAULT_CONFIG = "/etc/kioskd/kioskd.yaml"
+EXAMPLES = """examples:
+  kioskd check /etc/kioskd/kioskd.yaml      every mistake, each with its line
+  kioskd run -c /etc/kioskd/kioskd.yaml     what the systemd unit runs
+  kioskd devices                            what to write for audio.input and audio.output
+  kioskd voice --listen 127.0.0.1:8715      the voice service on this device
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="kioskd",
+        description="A voice kiosk daemon: it listens, it answers, it opens a door.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"kioskd {__version__}")
+    doors = top.add_subparsers(dest="door", required=True, metavar="COMMAND")
+    run = doors.add_parser("run", help="run the kiosk until SIGTERM")
+    run.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
+    check = doors.add_parser("check", help="check a configuration: exit status 0, or 78 with every mistake")
+    check.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    check.add_argument("--json", action="store_true", help="for scripts")
+    config = doors.add_parser("config", help="print the effective configuration, secrets masked")
+    config.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="FILE")
+    devices = doors.add_parser("devices", help="list sound devices and what to write in the configuration")
+    devices.add_argument("--json", action="store_true", help="for scripts")
+    voice = doors.add_parser("voice", help="run the local voice service", add_help=False)
+    voice.add_argument("rest", nargs=argparse.REMAINDER)
+    return top
+
+
+def check(options: argparse.Namespace) -> int:
+    """``kioskd check FILE``."""
+    from dataclasses import asdict
+
+    from kioskd.config.loader import load
+
+    loaded = load(options.file)
+    if options.json:
+        rows = {
+            "ok": not loaded.problems,
+            "problems": [asdict(problem) for problem in loaded.problems],
+            "warnings": [asdict(problem) for problem in loaded.warnings],
+        }
+        print(json.dumps(rows, indent=2))
+    else:
+        for problem in loaded.problems:
+            print(problem)
+        for warning in loaded.warnings:
+            print(f"{warning} (warning)")
+        if not loaded.problems:
+            print(f"{options.file}: no mistakes")
+    return EXIT_CONFIG if loaded.problems else 0
+
+
+def config(options: argparse.Namespace) -> int:
+    """``kioskd config``."""
+    from kioskd.config.loader import load
+    from kioskd.config.show import effective
+
+    loaded = load(options.config)
+    for problem in loaded.problems:
+        print(problem, file=sys.stderr)
+    if loaded.config is None:
+        return EXIT_CONFIG
+    print(effective(loaded.config), end="")
+    return 0
+
+
+def devices(options: argparse.Namespace) -> int:
+    """``kioskd devices``."""
+    from kioskd.audio.devices import describe
+
+    rows = describe()
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    for row in rows:
+        print("  ".join(f"{value}" for value in row.values()))
+    return 0
+
+
+def voice(arguments: Sequence[str]) -> int:
+    """``kioskd voice``: the other process."""
+    from kioskd.voice.service import main as serve
+
+    return serve(list(arguments))
+
+
+def run(options: argparse.Namespace, started_at: float) -> int:
+    """``kioskd run``: the daemon."""
+    # Set before numpy is first imported: its BLAS would start a thread and a pool of memory for each core, and
+    # nothing here multiplies matrices that large.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from kioskd.config.loader import load
+
+    loaded = load(options.config)
+    if loaded.config is None:
+        for problem in loaded.problems:
+            print(problem, file=sys.stderr)
+        print(f"kioskd: {options.config} does not check; mend what stands above.", file=sys.stderr)
+        return EXIT_CONFIG
+    import asyncio
+
+    from kioskd.app import Source, run as live
+    from kioskd.config.secrets import redact
+    from kioskd.ops.systemd import setup_logging
+
+    secrets: set[str] = set()
+    ops = loaded.config.ops
+    setup_logging(ops.log_level, os.environ, sys.stderr, redact=lambda text: redact(text, secrets))
+    for folder in (ops.state_dir, ops.runtime_dir):
+        try:
+            os.makedirs(folder, mode=0o750, exist_ok=True)
+        except OSError as error:
+            print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {options.config}", file=sys.stderr)
+            return EXIT_CONFIG
+    source = Source(os.path.abspath(options.config), tuple(map(str, loaded.warnings)))
+    return asyncio.run(live(loaded.config, source, started_at, secrets))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and open that door; the exit status."""
+    started_at = time.monotonic()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["voice"]:
+        # its own command line, so that the daemon's door need not load the voice room
+        return voice(given[1:])
+    options = parser().parse_args(given)
+    doors: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "check": check,
+        "config": config,
+        "devices": devices,
+        "run": lambda options: run(options, started_at),
+    }
+    return doors[options.door](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""What a configuration of the right form may still get wrong. Pure: sections in, findings out.
+
+``check`` names every fault that it sees; the loader adds file and line. Tools are judged in ``tool_checks``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Iterator, Mapping
+
+from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config.findings import Finding, Lines
+from kioskd.config.keys import join, keys, words
+from kioskd.config.pins import line_of, pins
+from kioskd.config.sections import Config, Endpoint, SecretRef
+from kioskd.config.secrets import LOOKS_SECRET
+from kioskd.config.tool_checks import tools as check_tools
+
+IDLE_LIMIT_S = 30.0  # Hydra closes a session after this long without a frame (Hydra reference A9)
+
+# Hydra reference A5. The service may learn new names, so a name that is not here is a warning, not an error.
+HYDRA_VOICES: Mapping[str, tuple[str, ...]] = {
+    "hydra-v1.1": tuple("zoe maya elena ivy grace alex aria leo sam kai".split()),
+    "hydra-v1.0": tuple(
+        "vaughn brooks cole hayes pierce sterling ellis lane quinn arden rowan blair emery sawyer".split()
+    ),
+    "hydra": tuple("wren sloane marlowe reed knox tate".split()),
+}
+
+_DEVICE = re.compile(r"default|null|pulse|pulse:\S+|alsa:\S+|file:.+\.wav", re.IGNORECASE)
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,127}")  # one file name; systemd.exec(5)
+
+
+def check(config: Config, lines: Lines) -> Iterator[Finding]:
+    """Every finding, errors and warnings, in no particular order."""
+    for part in (_service, _persona, _talk, _audio, _lamp, _pins, _secrets, _paths, check_tools):
+        yield from part(config, lines)
+
+
+def _service(config: Config, lines: Lines) -> Iterator[Finding]:
+    if not config.service:
+        yield Finding("service", "is empty; name at least one service, '- dialect: local' is the one on this device")
+    for index, endpoint in enumerate(config.service):
+        at = f"service[{index}]"
+        if endpoint.url is not None:
+            yield from _websocket_url(f"{at}.url", endpoint.url)
+        if endpoint.dialect == "hydra":
+            yield from _hydra(at, endpoint)
+
+
+def _hydra(at: str, endpoint: Endpoint) -> Iterator[Finding]:
+    if endpoint.key is None:
+        ways = "key: {credential: NAME}, key: {env: NAME} or key: {file: /PATH}"
+        yield Finding(f"{at}.key", f"hydra needs an API key; say where it lies: {ways}")
+    roster = HYDRA_VOICES.get(endpoint.model)
+    if roster is None:
+        known = words(tuple(HYDRA_VOICES)[:2], "and")
+        yield Finding(f"{at}.model", f"this model is not known here ({known} are); is it spelt right?", warning=True)
+        return
+    if endpoint.model == "hydra":
+        yield Finding(f"{at}.model", "the tag 'hydra' is deprecated by the service; use hydra-v1.1", warning=True)
+    if endpoint.voice is not None and endpoint.voice not in roster:
+        sentence = (
+            f"this voice is not known for {endpoint.model}, which may refuse it; known are {words(roster, 'and')}"
+        )
+        yield Finding(f"{at}.voice", sentence, (f"{at}.model",), warning=True)
+
+
+def _websocket_url(at: str, url: str) -> Iterator[Finding]:
+    scheme, host, trouble = split_url(url)
+    if trouble:
+        yield Finding(at, trouble)
+    elif scheme not in ("ws", "wss"):
+        yield Finding(at, "must begin with wss:// (or ws:// for a service on this device)")
+    elif scheme == "ws" and not is_loopback(host):
+        yield Finding(at, "ws:// is not encrypted: anyone on the way hears the visitor; use wss://")
+
+
+def _persona(config: Config, lines: Lines) -> Iterator[Finding]:
+    if not config.persona.instructions.strip():
+        sentence = "is empty: the service's own persona answers the visitor; say who it is and how it should answer"
+        yield Finding("persona.instructions", sentence, warning=True)
+
+
+def _talk(config: Config, lines: Lines) -> Iterator[Finding]:
+    talk = config.talk
+    if talk.mode in ("push_to_talk", "tap_to_talk") and config.panel.talk is None:
+        sentence = f"{talk.mode} needs a button; add panel.talk with its pin, or use voice"
+        yield Finding("talk.mode", sentence, ("panel.talk",))
+    if talk.mode == "open":
+        sentence = (
+            "open streams the microphone all day: every minute of it is billed by a hosted service, and everything "
+            "said near the kiosk leaves the house; voice does neither while nobody speaks"
+        )
+        yield Finding("talk.mode", sentence, warning=True)
+    if talk.keepalive_s >= IDLE_LIMIT_S:
+        yield Finding("talk.keepalive_s", "must be below 30 s: the service closes a session that is silent so long")
+    if talk.start_ms > talk.start_window_ms:
+        sentence = f"{talk.start_ms} ms of speech do not fit into start_window_ms ({talk.start_window_ms} ms)"
+        yield Finding("talk.start_ms", sentence, ("talk.start_window_ms",))
+
+
+def _audio(config: Config, lines: Lines) -> Iterator[Finding]:
+    for name, device in (("input", config.audio.input), ("output", config.audio.output)):
+        if not _DEVICE.fullmatch(device):
+            sentence = "must be default, pulse, pulse:SERVER, alsa:CARD_ID, file:PATH.wav or null ('kioskd devices')"
+            yield Finding(f"audio.{name}", sentence)
+
+
+def _lamp(config: Config, lines: Lines) -> Iterator[Finding]:
+    lamp = config.panel.lamp
+    if lamp is None:
+        return
+    colours = {name: getattr(lamp, name) for name in ("red", "green", "blue")}
+    given = [name for name, pin in colours.items() if pin is not None]
+    missing = [name for name, pin in colours.items() if pin is None]
+    at, needs = "panel.lamp", tuple(f"panel.lamp.{name}" for name in ("single", "red", "green", "blue"))
+    if lamp.single is not None and given:
+        yield Finding(at, f"has single and {words(given, 'and')}; it is either one lamp or three", needs)
+    elif lamp.single is None and not given:
+        yield Finding(at, "has no line; give single, or red, green and blue", needs)
+    elif given and missing:
+        yield Finding(
+            at, f"has {words(given, 'and')} but not {words(missing, 'and')}; a colour lamp needs three", needs
+        )
+
+
+def _pins(config: Config, lines: Lines) -> Iterator[Finding]:
+    used: dict[str, str] = {}
+    for path, pin in pins(config):
+        line, trouble = line_of(pin)
+        if trouble:
+            yield Finding(path, trouble)
+            continue
+        if re.match(r"(/dev/)?gpiochip[0-9]+:", pin):
+            sentence = "gpiochip numbers may change from one boot to the next; gpiodetect shows the chip's label"
+            yield Finding(path, sentence, warning=True)
+        if line in used:
+            other = used[line]
+            sentence = f"{line} is used here and by {other} (line {lines.of(other)}); each line serves one thing"
+            yield Finding(path, sentence, (other,))
+        else:
+            used[line] = path
+
+
+def secret_refs(section: object, path: str = "") -> Iterator[tuple[str, SecretRef]]:
+    """Each reference to a secret below a section, with its path."""
+    if isinstance(section, SecretRef):
+        yield path, section
+    elif dataclasses.is_dataclass(section) and not isinstance(section, type):
+        for key in keys(type(section)):
+            if not key.is_section:
+                continue
+            value = getattr(section, key.field)
+            at = join(path, key.name)
+            for index, item in enumerate(value if key.many else (value,)):
+                yield from secret_refs(item, f"{at}[{index}]" if key.many else at)
+
+
+def _secrets(config: Config, lines: Lines) -> Iterator[Finding]:
+    for path, ref in secret_refs(config):
+        given = [name for name in ("credential", "env", "file") if getattr(ref, name) is not None]
+        if len(given) != 1:
+            has = f"has {words(given, 'and')}" if given else "has no source"
+            yield Finding(path, f"{has}; give exactly one of credential, env or file")
+            continue
+        (name,) = given
+        yield from _secret_name(f"{path}.{name}", name, getattr(ref, name))
+
+
+def _secret_name(at: str, source: str, value: str) -> Iterator[Finding]:
+    """Never quotes the value: it may be the secret itself, pasted into the wrong place."""
+    grammar = {"env": _ENV_NAME, "credential": _CREDENTIAL_NAME}.get(source)
+    if LOOKS_SECRET.fullmatch(value):
+        yield Finding(
+            at, "looks like the secret itself; write the name of the place where it lies, and change the secret"
+        )
+    elif grammar is not None and not grammar.fullmatch(value):
+        what = "an environment variable" if source == "env" else "a systemd credential"
+        yield Finding(at, f"is not the name of {what}: letters, digits and underscore")
+    elif not value.strip():
+        yield Finding(at, "is empty; write the path of the file that holds the secret")
+
+
+def _paths(config: Config, lines: Lines) -> Iterator[Finding]:
+    named: list[tuple[str, str | None]] = [(f"{at}.file", ref.file) for at, ref in secret_refs(config)]
+    named += [
+        (f"ops.{name}", getattr(config.ops, name)) for name in ("state_dir", "runtime_dir", "timeline", "wire_log")
+    ]
+    for index, tool in enumerate(config.tools):
+        if tool.action.sensor is not None:
+            named.append((f"tools[{index}].action.sensor.file", tool.action.sensor.file))
+    for at, path in named:
+        if path is not None and not path.startswith("/"):
+            yield Finding(at, "is relative to wherever the daemon is started; write the whole path", warning=True)

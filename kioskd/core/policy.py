@@ -1,0 +1,161 @@
+"""Whether a tool may run. Deny by default; what the model sends is a request, and this is the answer.
+
+Judged when the call comes, and again right before its intent is written down: everything must hold both times. Every
+comparison is written so that a number that is none (NaN, a stamp from the future) denies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Sequence
+
+from kioskd.config.findings import confirms
+from kioskd.config.sections import Kiosk, Tool
+
+# What each class must hold beyond allow, arguments, mute, session and pace.
+FRESH = frozenset({"notify", "actuate", "access"})  # a person spoke or pressed lately
+SETTLED = frozenset({"actuate", "access"})  # nothing moves in the first seconds after start
+CLASSES = frozenset({"read"}) | FRESH
+
+
+class Verdict(Enum):
+    """What policy says."""
+
+    ALLOW = "allow"
+    CONFIRM = "confirm"  # allowed as soon as a hand confirms it, if everything else still holds then
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its reasons.
+
+    Attributes:
+        verdict: what policy says.
+        code: one word for journal and metrics.
+        say: a sentence for the visitor, by way of the model.
+        why: a sentence for the owner.
+    """
+
+    verdict: Verdict
+    code: str
+    say: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What policy may know of the moment. All times are monotonic seconds.
+
+    Attributes:
+        now: this moment.
+        started_at: when the process began.
+        live_session: the session that is open, None without one.
+        call_session: the session that the call came by.
+        muted: either mute switch is on.
+        last_person_at: the last press or local speech; None: nobody yet.
+        confirming: another call is waiting for a hand.
+        runs: when this tool was allowed to run, oldest first.
+        confirmed: a hand has confirmed this very call.
+    """
+
+    now: float
+    started_at: float
+    live_session: str | None
+    call_session: str
+    muted: bool
+    last_person_at: float | None
+    confirming: bool
+    runs: Sequence[float]
+    confirmed: bool
+
+
+def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decision:
+    """Decide.
+
+    Args:
+        tool: what the configuration knows under the name that was called; None: nothing.
+        kiosk: this box.
+        problem: what is wrong with the arguments (core/arguments.py); empty when nothing is.
+        facts: the moment.
+    """
+    if tool is None:
+        return _refuse(
+            "unknown_tool", "I cannot do that.", "there is no tool of this name; see tools in the configuration"
+        )
+    refusal = _ever(tool, problem) or _here(tool, kiosk, facts) or _pace(tool, facts)
+    if refusal is not None:
+        return refusal
+    if not needs_hand(tool):
+        return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}")
+    if facts.confirming:
+        return _refuse(
+            "busy_confirming", "One thing at a time, please.", "another call is waiting for its confirmation; ask again"
+        )
+    if facts.confirmed:
+        return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}, and a hand confirmed it")
+    return Decision(
+        Verdict.CONFIRM, "confirm", "Please hold the button to confirm.", f"{tool.name} wants a hand at the button"
+    )
+
+
+def needs_hand(tool: Tool) -> bool:
+    """Whether a person must confirm each run. Access always does, unless the owner wrote otherwise in so many words."""
+    if tool.class_ == "access":
+        return not _voice_alone(tool)
+    return confirms(tool)
+
+
+def _voice_alone(tool: Tool) -> bool:
+    return tool.policy.confirm == "none" and tool.policy.access_without_confirmation is True
+
+
+def _refuse(code: str, say: str, why: str) -> Decision:
+    return Decision(Verdict.REFUSE, code, say, why)
+
+
+def _ever(tool: Tool, problem: str) -> Decision | None:
+    """What no moment can heal."""
+    if tool.policy.allow is not True or tool.class_ not in CLASSES:
+        return _refuse("not_allowed", "I am not allowed to do that.", f"{tool.name} has no policy.allow: true")
+    if tool.class_ == "access" and tool.policy.confirm == "none" and not _voice_alone(tool):
+        why = f"{tool.name} gives access without confirmation, and access_without_confirmation is not true"
+        return _refuse("unconfirmed", "I am not allowed to do that.", why)
+    if problem:
+        return _refuse("arguments", "I did not understand that quite right. Please say it again.", problem)
+    return None
+
+
+def _here(tool: Tool, kiosk: Kiosk, facts: Facts) -> Decision | None:
+    """Whether this moment, and the session that asks, are the right ones."""
+    if tool.class_ in SETTLED and not facts.now - facts.started_at >= kiosk.settle_s:
+        why = f"kioskd started less than {kiosk.settle_s:g} s ago; nothing moves before kiosk.settle_s has passed"
+        return _refuse("settling", "I have only just started. Please ask again in a moment.", why)
+    if facts.muted:
+        return _refuse("muted", "The microphone is off.", "the kiosk is muted; nothing runs while nobody can be heard")
+    if not facts.live_session or facts.call_session != facts.live_session:
+        return _refuse("not_live", "", "the call belongs to a session that has ended")
+    if tool.class_ in FRESH and not _fresh(tool, facts):
+        why = f"nobody spoke or pressed within the last {tool.policy.fresh_s:g} s (policy.fresh_s)"
+        return _refuse("stale", "Please ask me again.", why)
+    return None
+
+
+def _fresh(tool: Tool, facts: Facts) -> bool:
+    if facts.last_person_at is None:
+        return False
+    return 0.0 <= facts.now - facts.last_person_at <= tool.policy.fresh_s
+
+
+def _pace(tool: Tool, facts: Facts) -> Decision | None:
+    """Whether the tool has run too lately, or too often."""
+    runs, rate, relay = facts.runs, tool.policy.rate, tool.action.relay
+    if relay is not None and runs and not facts.now - runs[-1] >= relay.min_gap_s:
+        why = f"the line of {tool.name} rests for {relay.min_gap_s:g} s between two pulses (min_gap_s)"
+        return _refuse("gap", "That was done just now. Please wait a moment.", why)
+    # Oldest first: the one that stands ``count`` from the end says whether the window is full.
+    if len(runs) >= rate.count and not facts.now - runs[-rate.count] >= rate.per_s:
+        why = f"{tool.name} ran {rate.count} times within {rate.per_s:g} s, which is its limit (policy.rate)"
+        return _refuse("rate", "That was asked for too often. Please try again later.", why)
+    return None

@@ -1,0 +1,1 @@
+"""GPIO lines behind one port: gpiozero over lgpio, over libgpiod 2, or simulated."""

@@ -1,0 +1,88 @@
+"""Whom to dial next, and when: backoff and endpoints as one. Pure; time and chance come in."""
+
+from __future__ import annotations
+
+import logging
+from typing import Sequence
+
+from kioskd.link.endpoints import EndpointSetup, Roster
+from kioskd.link.failures import Ending
+from kioskd.link.limits import Limits
+from kioskd.wire.profile import Trouble
+
+log = logging.getLogger(__name__)
+
+
+class Course:
+    """Loop only.
+
+    Attributes:
+        voiceless: names of endpoints that refused the configured voice; they are asked for none.
+        failovers: how often another endpoint took over.
+    """
+
+    def __init__(self, endpoints: Sequence[EndpointSetup], limits: Limits) -> None:
+        self._names = tuple(setup.name for setup in endpoints)
+        self._backoff = limits.backoff()
+        self._roster = Roster(len(endpoints), limits.refused_s, limits.press_s)
+        self.voiceless: set[str] = set()
+        self.failovers = 0
+
+    @property
+    def current(self) -> int:
+        """Index of the endpoint that is next."""
+        return self._roster.current
+
+    def refused_s(self, now: float) -> float:
+        """Seconds until any endpoint may be asked again, when all refused; else 0."""
+        return self._roster.wait_s(now)
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until the next attempt."""
+        return max(self._roster.wait_s(now), self._backoff.wait_s(now))
+
+    def fresh(self, now: float) -> None:
+        """A conversation is opened: the preferred endpoint, at once if the bucket has a token."""
+        self._roster.fresh(now)
+        self._backoff.press(now)
+
+    def press(self, now: float) -> None:
+        """A person waits: at once, if the bucket has a token; a refused endpoint once a minute."""
+        self._backoff.press(now)
+        self._roster.press(now)
+
+    def begin(self, now: float) -> bool:
+        """Spend a token on an attempt with ``current``. False when it may not begin yet."""
+        return self._roster.wait_s(now) <= 0.0 and self._backoff.begin(now)
+
+    def ready(self, now: float) -> None:
+        """The attempt led to a session."""
+        self._backoff.ready(now)
+
+    def completed(self) -> None:
+        """The session gave a whole answer: only this proves a service (dialects reference 8.6)."""
+        self._backoff.completed()
+        self._roster.completed(self._roster.current)
+
+    def rested(self, now: float) -> None:
+        """The attempt, or its session, ended well."""
+        self._backoff.rested(now)
+
+    def failed(self, index: int, ending: Ending, now: float, chance: float) -> None:
+        """The attempt with endpoint ``index`` failed, or its session was lost."""
+        name, failure = self._names[index], ending.failure
+        if ending.voice_refused and name not in self.voiceless:
+            log.warning("= %s refused the voice; the next session asks for none (check service.voice)", name)
+            self.voiceless.add(name)
+            self._backoff.press(now)
+        elif failure.trouble is Trouble.FATAL:
+            self._switch(self._roster.refused(index, now), now)
+        else:
+            self._backoff.failed(now, chance, failure.trouble is Trouble.CAPACITY, failure.retry_after_s)
+            self._switch(self._roster.failed(index, now), now)
+
+    def _switch(self, another: bool, now: float) -> None:
+        if another:
+            # It did nothing wrong: the wait belongs to the one before.
+            self.failovers += 1
+            self._backoff.press(now)

@@ -1,0 +1,39 @@
+"""What a conversation has of the world around it, in one bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from kioskd.config.sections import Talk
+from kioskd.core.events import Event
+from kioskd.core.ports import Trace
+from kioskd.lanes import Chunk, PlaybackLane, UplinkLane
+from kioskd.link.limits import Limits
+from kioskd.wire.facts import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything but ``ring`` is called on the loop.
+
+    Attributes:
+        report: takes events for the machine.
+        ring: any thread; has the conversation look at the uplink lane, on the loop.
+        on_ready: the session is configured; gets endpoint and session, before the machine hears anything of it.
+        on_ended: a response ended; its status says how.
+        trace: takes every frame, without audio and key, as rows of kind "wire".
+        on_sent: a chunk's bytes were handed to the socket.
+    """
+
+    uplink: UplinkLane
+    playback: PlaybackLane
+    report: Callable[[Event], object]
+    ring: Callable[[], None]
+    talk: Talk
+    limits: Limits
+    clock: Callable[[], float]
+    on_ready: Callable[[str, str], None]
+    on_ended: Callable[[Ended], None]
+    trace: Trace | None = None
+    on_sent: Callable[[Chunk], None] | None = None

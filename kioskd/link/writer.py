@@ -1,0 +1,167 @@
+"""Everything that goes up one connection: control frames first, then speech at the pacer's word.
+
+One task writes, so nothing ever overtakes and nobody else waits for a slow socket.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NoReturn
+
+from kioskd.core.uplink import KEEPALIVE_CHUNKS, Move, Pacer
+from kioskd.lanes import SILENT_CHUNK
+from kioskd.link.client import Connection
+from kioskd.link.ports import Ports
+from kioskd.link.redaction import Scrub, frame_row
+from kioskd.link.replies import Replies
+from kioskd.link.waker import Waker
+from kioskd.wire.session import Session
+
+NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Sent:
+    """What went up one connection."""
+
+    frames: int = 0
+    bytes: int = 0
+    chunks: int = 0
+    zeros: int = 0
+    keepalives: int = 0
+
+
+class Writer:
+    """Writes one connection. Loop only.
+
+    Args:
+        replies: decides when ``response.create`` is due.
+
+    Attributes:
+        pacer: None until ``begin``; no audio goes up before.
+        stuck_since: since when the socket has not taken a frame (monotonic seconds); infinity: it does.
+        owed_since: since when an answer is expected; infinity: none is.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        connection: Connection,
+        replies: Replies,
+        scrub: Scrub,
+        ports: Ports,
+    ) -> None:
+        self._session = session
+        self._connection = connection
+        self._uplink = ports.uplink
+        self._replies = replies
+        self._scrub = scrub
+        self._clock = ports.clock
+        self._trace = ports.trace
+        self._on_sent = ports.on_sent
+        self._frames: deque[bytes] = deque()
+        self._waker = Waker()
+        self.pacer: Pacer | None = None
+        self.stuck_since = NEVER
+        self.owed_since = NEVER
+        self.sent = Sent()
+
+    def begin(self, pacer: Pacer) -> None:
+        """The session is ready: audio may go up."""
+        self.pacer = pacer
+        self.wake()
+
+    def stop(self) -> None:
+        """The session is over: no more audio."""
+        self.pacer = None
+        self.owed_since = NEVER
+
+    def queue(self, frame: bytes) -> None:
+        """Send a control frame, soon and in order."""
+        self._frames.append(frame)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to look at."""
+        self._waker.wake()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether an utterance is on its way."""
+        return self.pacer is not None and self.pacer.speaking
+
+    def turn_began(self) -> None:
+        """The service hears speech."""
+        if self.pacer is not None:
+            self.pacer.heard()
+
+    def turn_ended(self, answered: bool) -> None:
+        """The service ended the turn; ``answered``: it owes nothing any more, for it answers or will not."""
+        if self.pacer is not None:
+            self.pacer.turn_ended()
+        if answered:
+            self.owed_since = NEVER
+
+    async def run(self) -> NoReturn:
+        """Write until the connection is gone.
+
+        Raises:
+            LinkError: it is gone.
+        """
+        while True:
+            # Cleared before anything is looked at: a ring from now on ends the wait below.
+            self._waker.clear()
+            self._frames.extend(self._session.outgoing())
+            if self._frames:
+                await self._send(self._frames.popleft())
+            elif self.pacer is None:
+                await self._waker.rest()
+            else:
+                await self._go_on(self.pacer, self._clock())
+
+    async def _go_on(self, pacer: Pacer, now: float) -> None:
+        due_at = self._replies.due_at()
+        if due_at <= now:
+            self._replies.fired()
+            self.owed_since = now
+            await self._send(self._session.create_response())
+            return
+        step = pacer.next(now, len(self._uplink))
+        match step.move:
+            case Move.WAIT:
+                await self._waker.rest(min(step.at, due_at) - now)
+            case Move.CHUNK:
+                await self._send_next(pacer, now)
+            case Move.ZERO:
+                pacer.sent(now, speech=False)
+                self.sent.zeros += 1
+                await self._send(self._session.append(SILENT_CHUNK))
+            case Move.KEEPALIVE:
+                pacer.kept(now)
+                self.sent.keepalives += 1
+                await self._send(self._session.append(SILENT_CHUNK * KEEPALIVE_CHUNKS))
+
+    async def _send_next(self, pacer: Pacer, now: float) -> None:
+        chunk = self._uplink.take()
+        if chunk is None:
+            return
+        if chunk.ends:
+            if pacer.speaking:
+                self.owed_since = now
+            pacer.ended(now)
+            return
+        pacer.sent(now)
+        self.sent.chunks += 1
+        await self._send(self._session.append(chunk.pcm))
+        if self._on_sent is not None:
+            self._on_sent(chunk)
+
+    async def _send(self, frame: bytes) -> None:
+        self.sent.frames += 1
+        self.sent.bytes += len(frame)
+        if self._trace is not None:
+            self._trace("wire", frame_row(">", frame, self._scrub))
+        self.stuck_since = self._clock()
+        await self._connection.send(frame)
+        self.stuck_since = NEVER

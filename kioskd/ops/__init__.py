@@ -1,0 +1,1 @@
+"""What the owner sees: the journal, the timeline, systemd, the control sockets."""

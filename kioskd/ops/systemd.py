@@ -1,0 +1,166 @@
+"""systemd's two ends: what the process tells the manager, and where log lines go. The one importer of ``systemd``.
+
+The library is loaded only under systemd (NOTIFY_SOCKET, JOURNAL_STREAM): elsewhere it would cost 2 MB for nothing,
+and its journal call loses text silently where no journald listens.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import Callable, IO, Mapping
+
+# The same sentence at most so often a minute; a device that flaps must not fill the journal. Guess.
+SAME_LINE_A_MINUTE = 20
+REMEMBERED_LINES = 500
+PRIORITY = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}  # sd-daemon(3)
+
+
+class Notifier:
+    """sd_notify(3). Does nothing where nobody listens. Loop only: both C bindings hold the GIL while they send."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._notify: Callable[[str], object] | None = None
+        if env.get("NOTIFY_SOCKET"):
+            from systemd.daemon import notify
+
+            self._notify = notify
+        self.watchdog_period_s = _watchdog_period_s(env)
+        self.fed = 0
+
+    def _tell(self, text: str) -> None:
+        if self._notify is not None:
+            self._notify(text)
+
+    def ready(self, status: str) -> None:
+        """Everything is open; network and devices are states, not preconditions."""
+        self._tell(f"READY=1\nSTATUS={_one_line(status)}")
+
+    def status(self, text: str) -> None:
+        """One line for ``systemctl status``."""
+        self._tell(f"STATUS={_one_line(text)}")
+
+    def watchdog(self) -> None:
+        """Proof of life; call it only with proof."""
+        self.fed += 1
+        if self.watchdog_period_s is not None:
+            self._tell("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._tell("STOPPING=1")
+
+
+def _watchdog_period_s(env: Mapping[str, str]) -> float | None:
+    """Half of WATCHDOG_USEC, as sd_watchdog_enabled(3) advises; None when the manager asks for none of us."""
+    usec, pid = env.get("WATCHDOG_USEC", ""), env.get("WATCHDOG_PID", "")
+    if not usec.isdigit() or int(usec) == 0 or (pid and pid != str(os.getpid())):
+        return None
+    return int(usec) / 2e6
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class Bounded(logging.Filter):
+    """Lets the same sentence through only so often a minute, and says how many it kept back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self.kept_back = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this record goes out."""
+        key = (record.name, record.levelno, str(record.msg))
+        now = self._clock()
+        since, count = self._seen.get(key, (now, 0))
+        if now - since >= 60.0:
+            if count > SAME_LINE_A_MINUTE:
+                record.msg = f"{record.msg} [{count - SAME_LINE_A_MINUTE} more like this in the last minute]"
+            since, count = now, 0
+        if len(self._seen) >= REMEMBERED_LINES and key not in self._seen:
+            self._seen.clear()
+        self._seen[key] = (since, count + 1)
+        if count >= SAME_LINE_A_MINUTE:
+            self.kept_back += 1
+            return False
+        return True
+
+
+class Redacting(logging.Formatter):
+    """Formats, then takes every secret out: of the text, the arguments and the traceback alike."""
+
+    def __init__(self, form: str, redact: Callable[[str], str], *, prefixed: bool = False) -> None:
+        super().__init__(form, datefmt="%H:%M:%S")
+        self._redact = redact
+        self._prefixed = prefixed
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The finished text, one line or a traceback of several."""
+        text = self._redact(super().format(record))
+        if not self._prefixed:
+            return text
+        mark = f"<{PRIORITY.get(record.levelname, 6)}>"
+        return "\n".join(mark + line for line in text.splitlines())
+
+
+def _is_journal(env: Mapping[str, str], stream: IO[str]) -> bool:
+    """Whether ``stream`` is the journal's own (systemd.exec(5), JOURNAL_STREAM=device:inode)."""
+    try:
+        facts = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return env.get("JOURNAL_STREAM") == f"{facts.st_dev}:{facts.st_ino}"
+
+
+def _journal(redact: Callable[[str], str]) -> logging.Handler:
+    from systemd.journal import JournalHandler
+
+    class Journal(JournalHandler):  # type: ignore[misc]  # systemd-python ships no types
+        """systemd's own handler, with the message and the traceback redacted before they leave."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Send one record with its structured fields."""
+            if record.exc_info:
+                # The library would send EXCEPTION_TEXT as it is; folded into the message it is redacted with it.
+                record.exc_text = None
+                record.msg, record.args = self.format(record), ()
+                record.exc_info = None
+            super().emit(record)
+
+    handler: logging.Handler = Journal(SYSLOG_IDENTIFIER="kioskd")
+    handler.setFormatter(Redacting("%(message)s", redact))
+    return handler
+
+
+def setup_logging(
+    level: str, env: Mapping[str, str], stream: IO[str], redact: Callable[[str], str] = lambda text: text
+) -> None:
+    """Send log records to the journal, to systemd's pipe, or to a person's terminal.
+
+    Args:
+        level: debug, info, warning or error.
+        env: where JOURNAL_STREAM and INVOCATION_ID are looked up.
+        stream: standard error.
+        redact: takes secrets out of a finished line.
+    """
+    handler: logging.Handler
+    if _is_journal(env, stream):
+        handler = _journal(redact)
+    else:
+        handler = logging.StreamHandler(stream)
+        if stream.isatty():
+            handler.setFormatter(Redacting("%(asctime)s %(levelname)-7s %(message)s", redact))
+        else:
+            handler.setFormatter(Redacting("%(name)s: %(message)s", redact, prefixed=True))
+    handler.addFilter(Bounded())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # Its DEBUG lines hold whole frames and the URL with the key.
+    logging.getLogger("websockets").setLevel(max(logging.INFO, root.level))
+    logging.captureWarnings(True)

@@ -1,0 +1,1 @@
+"""The panel: talk button, mute switch, lamp."""

@@ -1,0 +1,150 @@
+"""When a contact really changed. Pure: edges and times in, facts out; when it is asked does not matter.
+
+Long wires near a lift motor make edges that nobody pressed, contacts bounce, and buttons get stuck. The driver's own
+bounce filters lose events or none of this, so the filter is ours and works on the edges' time stamps.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """The contact is at ``level`` since ``at``."""
+
+    level: bool
+    at: float
+
+
+class Debounce:
+    """A change counts when the contact has stayed there for ``settle_s``; its time is when that stay began.
+
+    Args:
+        settle_s: shorter stays are glitches (bouncing, EMI).
+        level: how the contact stands at the start.
+    """
+
+    def __init__(self, settle_s: float, level: bool) -> None:
+        self._settle_s = settle_s
+        self.level = level
+        self.since: float | None = None  # since when the contact is at the other level
+        self.glitches = 0
+
+    def edge(self, level: bool, at: float) -> Change | None:
+        """The contact went to ``level`` at ``at``.
+
+        Returns:
+            the change that had settled by then: the caller may come late, the time stamps do not.
+        """
+        settled = self.settle(at)
+        if level == self.level and self.since is not None:
+            self.since = None
+            self.glitches += 1
+        elif level != self.level and self.since is None:
+            self.since = at
+        return settled
+
+    def settle(self, now: float) -> Change | None:
+        """The change that has settled by ``now``, if there is one."""
+        if self.since is None or now < self.since + self._settle_s:
+            return None
+        change = Change(not self.level, self.since)
+        self.level, self.since = change.level, None
+        return change
+
+    @property
+    def due(self) -> float | None:
+        """When ``settle`` would find something, if nothing else happens."""
+        return None if self.since is None else self.since + self._settle_s
+
+
+class What(Enum):
+    """What a push button did."""
+
+    DOWN = "down"
+    UP = "up"
+    STUCK = "stuck"
+    FREED = "freed"
+
+
+class Fact(NamedTuple):
+    """``what`` happened ``at``."""
+
+    what: What
+    at: float
+
+
+class PushButton:
+    """A debounced button that notices when it is stuck.
+
+    A press that lasts longer than ``stuck_s`` ends there (UP, then STUCK), and counts for nothing until the button
+    came up (FREED). So does a button that is down from the start: nobody pressed it for this kiosk to hear.
+
+    Args:
+        settle_s: see Debounce; also the shortest press.
+        stuck_s: no person holds the button longer.
+        down: whether it is held at the start.
+    """
+
+    def __init__(self, settle_s: float, stuck_s: float, down: bool) -> None:
+        self._filter = Debounce(settle_s, down)
+        self._stuck_s = stuck_s
+        self._down_at: float | None = None
+        self.stuck = down
+        self.presses = 0
+
+    def edge(self, down: bool, at: float) -> list[Fact]:
+        """The contact changed; the facts that are certain by then."""
+        facts = self.advance(at)
+        self._filter.edge(down, at)
+        return facts + self._overdue(at)
+
+    def advance(self, now: float) -> list[Fact]:
+        """Time passed; the facts that are certain by now."""
+        settled = self._filter.settle(now)
+        if settled is None:
+            return self._overdue(now)
+        before = self._overdue(settled.at)
+        return before + self._take(settled) + self._overdue(now)
+
+    @property
+    def due(self) -> float | None:
+        """When ``advance`` would say something, if nothing else happens."""
+        if self._filter.due is not None or self._down_at is None:
+            return self._filter.due
+        return self._down_at + self._stuck_s
+
+    @property
+    def down(self) -> bool:
+        """A press is under way: DOWN was said, UP was not."""
+        return self._down_at is not None
+
+    @property
+    def glitches(self) -> int:
+        """Changes too short to count."""
+        return self._filter.glitches
+
+    def _overdue(self, now: float) -> list[Fact]:
+        if self._down_at is None:
+            return []
+        at = self._down_at + self._stuck_s
+        # While the contact may just have come up, it is not stuck: that is decided when it has settled.
+        coming_up = self._filter.since is not None and self._filter.since < at
+        if now < at or coming_up:
+            return []
+        self._down_at, self.stuck = None, True
+        return [Fact(What.UP, at), Fact(What.STUCK, at)]
+
+    def _take(self, settled: Change | None) -> list[Fact]:
+        if settled is None:
+            return []
+        if settled.level:
+            self._down_at = settled.at
+            self.presses += 1
+            return [Fact(What.DOWN, settled.at)]
+        if self.stuck:
+            self.stuck = False
+            return [Fact(What.FREED, settled.at)]
+        self._down_at = None
+        return [Fact(What.UP, settled.at)]

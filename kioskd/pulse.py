@@ -1,0 +1,177 @@
+"""The house's slow heartbeat: once a second it asks every part for proof, feeds the watchdog, keeps the lamp true."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from kioskd.core.effects import Show
+from kioskd.core.events import LinkChanged, PartChanged
+from kioskd.core.health import Health, Verdict
+from kioskd.core.lamp import Light, light
+from kioskd.core.words import Link, PartState, Phase
+
+if TYPE_CHECKING:
+    from kioskd.app import House
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+HARDWARE = ("capture", "playback", "panel", "lines", "ledger")
+BROKEN = (PartState.ABSENT, PartState.FAILED)
+# A thread that has broken its deadline is given this long to come back before the process ends: the watchdog would
+# do the same later (WatchdogSec=10), but lines are made safe and the journal is told when we do it ourselves.
+WEDGED_S = 5.0
+LINK_CLAIMS = {
+    Link.READY: PartState.RUNNING,
+    Link.CONNECTING: PartState.STARTING,
+    Link.HANDSHAKE: PartState.STARTING,
+    Link.ASLEEP: PartState.ASLEEP,
+    Link.OFFLINE: PartState.ABSENT,
+    Link.BUSY: PartState.ABSENT,
+    Link.REFUSED: PartState.FAILED,
+}
+
+
+class Pulse:
+    """Health and lamp of one house. Loop only."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._loop = asyncio.get_running_loop()
+        self.health = Health(time.monotonic())
+        self._claims: dict[str, PartState] = {}
+        self._shown = Show(Phase.IDLE, False, False, False)
+        self._link = Link.ASLEEP
+        self._beat_handle: asyncio.TimerHandle | None = None
+        self._light_handle: asyncio.TimerHandle | None = None
+        self.light: Light | None = None
+        self._told = ""
+        self._starving_since: float | None = None
+        self._closed = False
+        period_s = house.notifier.watchdog_period_s
+        self._period_s = BEAT_S if period_s is None else min(BEAT_S, period_s)
+
+    # -- what is heard ---------------------------------------------------------------------------
+
+    def heard(self, event: PartChanged | LinkChanged) -> None:
+        """A part said how it is."""
+        now = time.monotonic()
+        if isinstance(event, LinkChanged):
+            self._link = event.state
+            self._claim("link", LINK_CLAIMS[event.state], event.reason, now)
+        else:
+            self._claim(event.part, event.state, event.reason, now)
+        self.relight()
+
+    def show(self, effect: Show) -> None:
+        """The machine's side of the lamp changed."""
+        self._shown = effect
+        self.relight()
+
+    def _claim(self, part: str, state: PartState, reason: str, now: float) -> None:
+        self._claims[part] = state
+        self.health.claim(part, state, reason, now)
+
+    @property
+    def hardware_ok(self) -> bool:
+        """No part that a person must look at on the spot."""
+        return not any(self._claims.get(part) in BROKEN for part in HARDWARE)
+
+    # -- the lamp --------------------------------------------------------------------------------
+
+    def relight(self) -> None:
+        """Recompute the lamp; call again by itself when its rhythm wants it."""
+        if self._closed:
+            return
+        if self._light_handle is not None:
+            self._light_handle.cancel()
+            self._light_handle = None
+        now = self._loop.time()
+        s = self._shown
+        lit = light(self.hardware_ok, self._link, s.muted, s.phase, s.confirming, s.refused, now)
+        if self.light is None or lit.name != self.light.name:
+            self._house.timeline.note("lamp", lit.name, {"phase": s.phase.value})
+        self.light = lit
+        panel = self._house.panel
+        if panel is not None:
+            panel.show(lit)
+            self._tick_at(lit.next_change)
+
+    def _tick_at(self, at: float | None) -> None:
+        if at is not None:
+            self._light_handle = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        """The lamp's rhythm goes on."""
+        panel = self._house.panel
+        if panel is not None and not self._closed:
+            self._tick_at(panel.tick(self._loop.time()))
+
+    # -- the beat --------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Ask for proof, tell systemd, come again."""
+        if self._closed:
+            return
+        now = time.monotonic()
+        self._prove(now)
+        verdict = self.health.verdict(now)
+        if verdict.starving:
+            self._starve(verdict, now)
+        else:
+            self._starving_since = None
+            self._house.notifier.watchdog()
+        told = self.sentence()
+        if told != self._told:
+            self._told = told
+            self._house.notifier.status(told)
+        self._beat_handle = self._loop.call_later(self._period_s, self.beat)
+
+    def _prove(self, now: float) -> None:
+        house = self._house
+        capture, playback = house.capture.progress(), house.playback.progress()
+        for part, progress in (("capture", capture), ("playback", playback)):
+            if self._claims.get(part) is not progress.state:
+                self._claim(part, progress.state, progress.reason, now)
+        self.health.progress("capture", capture.ticks, now)
+        self.health.progress("playback", playback.periods + playback.tries, now)
+        self.health.progress("link", house.link.progress(), now)
+        self.health.progress("loop", house.inbox.posted + int(now), now)
+
+    def _starve(self, verdict: Verdict, now: float) -> None:
+        if self._starving_since is None:
+            self._starving_since = now
+            log.error("no watchdog: %s", verdict.starving)
+        elif now - self._starving_since > WEDGED_S:
+            self.abandon(verdict.starving)
+
+    def abandon(self, why: str) -> None:
+        """A thread is wedged: lines safe, a line in the journal, and out. Does not return."""
+        if self._house.lines is not None:
+            self._house.lines.make_safe()
+        log.critical("ending at once: %s", why)
+        self._house.timeline.note("error", f"ending at once: {why}", {})
+        self._house.timeline.stop(0.3)
+        logging.shutdown()
+        os._exit(70)
+
+    def verdict(self) -> Verdict:
+        """Health as it is now."""
+        return self.health.verdict(time.monotonic())
+
+    def sentence(self) -> str:
+        """One line for ``systemctl status``."""
+        verdict = self.verdict()
+        name = self.light.name if self.light is not None else "starting"
+        return f"{name}; " + ("all is well" if verdict.ok else "; ".join(verdict.reasons))
+
+    def close(self) -> None:
+        """No more beats."""
+        self._closed = True
+        for handle in (self._beat_handle, self._light_handle):
+            if handle is not None:
+                handle.cancel()

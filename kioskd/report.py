@@ -1,0 +1,133 @@
+"""What ``kioskctl`` sees and may change: the status page and the commands of the control sockets."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Callable, Mapping
+
+from kioskd import __version__
+from kioskd.core.events import MuteAsked
+from kioskd.audio import capture, speaker
+from kioskd.lines.naming import LineError
+from kioskd.panel.panel import PanelError
+
+if TYPE_CHECKING:
+    from kioskd.app import House
+
+Change = Callable[[Mapping[str, object]], Mapping[str, object]]
+
+
+def status(house: House) -> dict[str, object]:
+    """The whole status page. Loop only; reads what the rooms keep anyway."""
+    s = house.machine.state
+    verdict = house.pulse.verdict()
+    return {
+        "version": __version__,
+        "kiosk": house.config.kiosk.name,
+        "uptime_s": round(time.monotonic() - house.started_at, 1),
+        "phase": s.shown[0].value if s.shown else "idle",
+        "muted": s.muted,
+        "health": {"ok": verdict.ok, "reasons": list(verdict.reasons)},
+        "link": house.link.snapshot(),
+        "audio": audio(house),
+        "panel": panel(house),
+        "session": {
+            "id": s.session,
+            "endpoint": s.endpoint,
+            "turn": s.turn.value,
+            "response": s.response.value,
+            "playing": s.playing.value,
+            "calls": [
+                {"tool": call.tool.name, "state": call.state.value, "id": call.key.call_id} for call in s.calls.values()
+            ],
+        },
+        "tools": tools(house),
+        "config": {"path": house.source.path, "warnings": list(house.source.warnings)},
+        "usage": usage(house),
+        "counters": counters(house),
+    }
+
+
+def audio(house: House) -> dict[str, object]:
+    """Both directions, each with its claim and its counters."""
+    return {
+        "capture": {"device": house.config.audio.input, **plain(house.capture.progress())},
+        "playback": {"device": house.config.audio.output, **plain(house.playback.progress())},
+        "uplink_waiting_ms": house.uplink.waiting_ms,
+        "playback_waiting_s": round(house.playback_lane.waiting_s, 3),
+    }
+
+
+def plain(progress: capture.Progress | speaker.Progress) -> dict[str, object]:
+    """Numbers, sentences and states as JSON takes them."""
+    rows = progress._asdict() if isinstance(progress, speaker.Progress) else asdict(progress)
+    return {name: getattr(value, "value", value) for name, value in rows.items()}
+
+
+def panel(house: House) -> dict[str, object]:
+    """Lamp, buttons and lines."""
+    lit = house.pulse.light
+    shown: dict[str, object] = {"lamp": lit.name if lit else "off", "problems": list(house.line_problems)}
+    if house.panel is not None:
+        shown["panel"] = house.panel.snapshot()
+    if house.lines is not None:
+        shown["lines"] = house.lines.snapshot()
+    return shown
+
+
+def tools(house: House) -> list[dict[str, object]]:
+    """What the model may ask for, and whether it could be done now."""
+    return [
+        {"name": tool.name, "class": tool.class_, "allowed": tool.policy.allow, "runs": len(runs)}
+        for tool in house.config.tools
+        for runs in [house.machine.state.runs.get(tool.name, ())]
+    ]
+
+
+def usage(house: House) -> dict[str, object]:
+    """What this box has used since start."""
+    link = house.link.snapshot()
+    names = ("sessions", "session_s", "frames_up", "frames_down", "bytes_up", "bytes_down")
+    return {"turns": house.machine.state.counts.turns, **{name: link[name] for name in names if name in link}}
+
+
+def counters(house: House) -> dict[str, object]:
+    """Everything that is counted."""
+    lane = house.playback_lane
+    return {
+        **asdict(house.machine.state.counts),
+        "events": house.inbox.posted,
+        "effects_failed": house.performer.failed,
+        "uplink_chunks": house.uplink.pushed,
+        "uplink_dropped": house.uplink.dropped,
+        "playback_refused": lane.refused,
+        "playback_late": lane.late,
+        "actions": house.actions.snapshot(),
+        "ledger": house.ledger.snapshot(),
+    }
+
+
+def changes(house: House) -> dict[str, Change]:
+    """What may be asked over the change socket."""
+
+    def mute(on: bool) -> Change:
+        def ask(request: Mapping[str, object]) -> Mapping[str, object]:
+            house.inbox.post(MuteAsked(on))
+            return {"muted": on}
+
+        return ask
+
+    def press(request: Mapping[str, object]) -> Mapping[str, object]:
+        verb, name = request.get("verb"), request.get("name")
+        if house.panel is None:
+            raise ValueError("there is no panel: " + "; ".join(house.line_problems))
+        if verb not in ("press", "release") or not isinstance(name, str):
+            raise ValueError("say: panel press NAME, or panel release NAME")
+        try:
+            (house.panel.press if verb == "press" else house.panel.release)(name)
+        except (LineError, PanelError) as error:
+            raise ValueError(str(error)) from error
+        return {"panel": name, "verb": verb}
+
+    return {"mute": mute(True), "unmute": mute(False), "panel": press}

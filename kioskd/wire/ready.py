@@ -1,0 +1,78 @@
+"""What a session really became: the echo of its configuration, read against what was asked for."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple
+
+from kioskd.wire.errors import ProtocolError
+from kioskd.wire.facts import Warned
+from kioskd.wire.frames import Setup
+from kioskd.wire.profile import Profile
+from kioskd.wire.text import clean_text, whole
+
+# A configuration echo has about ten keys and as many tools as the owner wrote; more is not shown.
+SHOWN_KEYS = 32
+SHOWN_TOOLS = 128
+
+
+class Effective(NamedTuple):
+    """The session as it is. ``config``: plain values, and the names of the tools."""
+
+    out_rate_hz: int
+    config: Mapping[str, object]
+    warnings: tuple[Warned, ...]
+
+
+def effective(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> Effective:
+    """Read the ``session`` object of the ready frame.
+
+    Raises:
+        ProtocolError: the service would send something else than PCM16.
+    """
+    for key in ("output_audio_format", "input_audio_format"):
+        spoken = echo.get(key)
+        if isinstance(spoken, str) and spoken != "pcm16":
+            raise ProtocolError(1003, f"The service wants {key} {clean_text(spoken)}; this box speaks pcm16 only.")
+    rate_hz, warnings = _out_rate(profile, setup, echo)
+    return Effective(rate_hz, _shown(echo), tuple(warnings + _differences(profile, setup, echo)))
+
+
+def _out_rate(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> tuple[int, list[Warned]]:
+    """The echo, else the owner's word, else the model tag's rate (Hydra reference A6)."""
+    default_hz = setup.out_rate_hz or profile.out_rate_of(setup.model or profile.default_model)
+    said = echo.get(profile.out_rate_field)
+    if said is None:
+        return default_hz, []
+    rate_hz = whole(said)
+    if rate_hz is not None and profile.out_rate_low_hz <= rate_hz <= profile.out_rate_high_hz:
+        return rate_hz, []
+    shown = clean_text(said) or "something that is no number"
+    return default_hz, [
+        Warned("output_rate", f"The service names an output rate of {shown} Hz; {default_hz} Hz is used instead.")
+    ]
+
+
+def _differences(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> list[Warned]:
+    found = []
+    voice = echo.get("voice")
+    if setup.voice and isinstance(voice, str) and voice != setup.voice:
+        # Older servers replaced an unknown voice silently (Hydra reference A5).
+        found.append(Warned("voice", f"The service speaks as {clean_text(voice)}, not as {clean_text(setup.voice)}."))
+    rate_hz = whole(echo.get("input_audio_sample_rate"))
+    if rate_hz is not None and rate_hz != profile.in_rate_hz:
+        # Not an error to the service: it would just mishear (Hydra reference A6).
+        found.append(Warned("input_rate", f"The service listens at {rate_hz} Hz, this box sends {profile.in_rate_hz}."))
+    return found
+
+
+def _shown(echo: Mapping[str, Any]) -> dict[str, object]:
+    shown: dict[str, object] = {}
+    for key, value in list(echo.items())[:SHOWN_KEYS]:
+        if key == "tools":
+            tools = value[:SHOWN_TOOLS] if isinstance(value, list) else []
+            shown["tools"] = tuple(clean_text(tool.get("name"), 64) for tool in tools if isinstance(tool, dict))
+        elif isinstance(value, bool):
+            shown[clean_text(key, 64)] = value
+        elif isinstance(value, str) or whole(value) is not None:
+            shown[clean_text(key, 64)] = clean_text(value) if isinstance(value, str) else whole(value)
+    return shown

@@ -1,0 +1,296 @@
+"""A door that opens once: judged, confirmed by a new press, written down, run, answered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Callable
+
+import pytest
+
+from kioskd.config.sections import Policy, Tool
+from kioskd.core import calls
+from kioskd.core import effects as ef
+from kioskd.core import events as ev
+from kioskd.core.words import Call, CallKey, Feed, Phase
+
+
+def commits(bench: Any) -> list[ef.CommitIntent]:
+    return bench.of(ef.CommitIntent)
+
+
+def runs(bench: Any) -> list[ef.RunAction]:
+    return bench.of(ef.RunAction)
+
+
+def status_of(effect: ef.SendOutput | ef.SendText) -> str:
+    return str(json.loads(effect.output if isinstance(effect, ef.SendOutput) else effect.text)["status"])
+
+
+def open_door(bench: Any) -> CallKey:
+    """The whole way to a moving relay."""
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    bench.wait(0.6)
+    bench(ev.IntentCommitted(key, fresh=True))
+    bench.release()
+    return key
+
+
+def test_a_door_waits_for_the_hand(bench: Any) -> None:
+    bench.says()
+    bench.asks()
+    assert commits(bench) == [] and runs(bench) == []
+    outputs = bench.of(ef.SendOutput)
+    assert [status_of(output) for output in outputs] == ["needs_confirmation"]
+    assert bench.of(ef.PlayCue) == [ef.PlayCue("confirm")]
+    assert bench.of(ef.Show)[-1].confirming
+
+
+def test_held_long_enough_it_is_written_down_and_then_it_moves(bench: Any) -> None:
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    bench.wait(0.4)
+    assert commits(bench) == []
+    bench.wait(0.2)
+    assert [commit.key for commit in commits(bench)] == [key] and runs(bench) == []
+    assert bench.of(ef.Show)[-1].phase is Phase.ACTING
+    bench(ev.IntentCommitted(key, fresh=True))
+    assert [run.key for run in runs(bench)] == [key]
+    bench(ev.ActionEnded(key, True, "{}", "", ""))
+    assert [status_of(text) for text in bench.of(ef.SendText)] == ["done"], "the one output was given before"
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "done"
+    assert bench.s.calls == {}
+
+
+def test_a_short_press_confirms_nothing(bench: Any) -> None:
+    bench.says()
+    bench.asks()
+    for _ in range(5):
+        bench.press()
+        bench.wait(0.3)
+        bench.release()
+        bench.wait(0.3)
+    assert commits(bench) == []
+
+
+def test_the_button_that_was_held_to_talk_never_confirms(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="push_to_talk")
+    bench.press()
+    bench.online()
+    bench.now += 1
+    bench(ev.SpeechStarted("s1"))
+    bench.asks()
+    bench.wait(5)
+    assert commits(bench) == []
+    bench.release()
+    assert commits(bench) == []
+    bench.press()
+    bench.wait(0.6)
+    assert len(commits(bench)) == 1
+
+
+def test_a_press_stamped_before_the_question_is_not_an_answer(bench: Any) -> None:
+    bench.says()
+    bench.asks()
+    bench(ev.Pressed("talk", bench.now - 0.2))
+    bench.wait(2)
+    bench(ev.Released("talk", bench.now))
+    assert commits(bench) == []
+
+
+def test_while_a_confirmation_is_pending_a_press_is_not_talk(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="push_to_talk")
+    bench.press()
+    bench.online()
+    bench(ev.SpeechStarted("s1"))
+    bench.release()
+    bench(ev.GateClosed(bench.now))
+    bench.asks()
+    fed = len([effect for effect in bench.of(ef.SetFeed) if effect.feed is Feed.ALWAYS])
+    bench.press()
+    assert len([effect for effect in bench.of(ef.SetFeed) if effect.feed is Feed.ALWAYS]) == fed
+    assert not bench.s.talking
+
+
+def test_nobody_confirms_and_nothing_moves(bench: Any) -> None:
+    bench.says()
+    bench.asks()
+    bench.wait(11)
+    assert commits(bench) == []
+    assert [status_of(text) for text in bench.of(ef.SendText)] == ["expired"]
+    bench.press()
+    bench.wait(1)
+    assert commits(bench) == [], "too late"
+
+
+def test_one_confirmation_serves_one_call(bench: Any) -> None:
+    bench.says()
+    bench.asks("c1")
+    second = bench.asks("c2")
+    assert second not in bench.s.calls, "refused: another one is being confirmed"
+    bench.press()
+    bench.wait(0.6)
+    assert len(commits(bench)) == 1
+
+
+@pytest.mark.parametrize(
+    "cancel",
+    [
+        lambda bench: bench(ev.MuteAsked(True)),
+        lambda bench: bench(ev.MuteSwitched(True)),
+        lambda bench: bench(ev.SessionEnded("s1", 1006, "gone")),
+        lambda bench: bench(ev.StopAsked("SIGTERM")),
+        lambda bench: bench(ev.PlaybackStarted(bench.now), ev.SpeechStarted("s1")),
+    ],
+    ids=["mute", "hardware mute", "end of session", "stop", "barge-in"],
+)
+@pytest.mark.parametrize("held_s", [0.0, 0.3, 0.6], ids=["before", "while held", "while written down"])
+def test_nothing_moves_after_a_cancel(bench: Any, cancel: Callable[[Any], object], held_s: float) -> None:
+    bench.says()
+    key = bench.asks()
+    if held_s:
+        bench.press()
+        bench.wait(held_s)
+    cancel(bench)
+    bench.wait(3)
+    bench(ev.IntentCommitted(key, fresh=True))
+    bench.wait(30)
+    assert runs(bench) == []
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "cancelled"
+
+
+def test_a_call_id_seen_before_moves_nothing(bench: Any) -> None:
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    bench.wait(0.6)
+    bench(ev.IntentCommitted(key, fresh=False))
+    assert runs(bench) == []
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "duplicate"
+
+
+def test_an_unwritten_intent_moves_nothing(bench: Any) -> None:
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    bench.wait(0.6)
+    bench(ev.IntentFailed(key, "the disk is full"))
+    assert runs(bench) == [] and "disk is full" in bench.of(ef.RecordOutcome)[-1].reason
+
+
+def test_a_ledger_that_never_answers_moves_nothing(bench: Any) -> None:
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    bench.wait(0.6 + calls.COMMIT_S + 1)
+    bench(ev.IntentCommitted(key, fresh=True))
+    assert runs(bench) == []
+
+
+def test_an_action_that_never_ends_is_told_and_its_late_end_is_not(bench: Any) -> None:
+    key = open_door(bench)
+    bench.wait(40)
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "unknown"
+    before = len(bench.done)
+    bench(ev.ActionEnded(key, True, "{}", "", ""))
+    assert bench.of(ef.SendText, bench.done[before:]) == []
+
+
+def test_the_same_committed_intent_runs_once(bench: Any) -> None:
+    key = open_door(bench)
+    bench(ev.IntentCommitted(key, fresh=True), ev.IntentCommitted(key, fresh=True))
+    assert len(runs(bench)) == 1
+
+
+def test_an_unknown_tool_is_refused_and_answered(bench: Any) -> None:
+    bench.says()
+    bench.asks(tool="open_vault")
+    assert [status_of(output) for output in bench.of(ef.SendOutput)] == ["refused"]
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "refused"
+    assert bench.of(ef.Show)[-1].refused
+
+
+def test_arguments_that_are_none_are_refused(bench: Any) -> None:
+    bench.says()
+    bench.asks(arguments='{"door": ')
+    assert [status_of(output) for output in bench.of(ef.SendOutput)] == ["refused"] and commits(bench) == []
+
+
+def test_a_call_of_another_session_is_refused(bench: Any) -> None:
+    bench.says()
+    bench(ev.ToolAsked(CallKey("e", "another", "c1"), "ring_bell", "{}"))
+    assert commits(bench) == []
+
+
+def test_a_stale_visitor_opens_nothing(bench: Any) -> None:
+    bench.says()
+    bench.wait(31)
+    bench.online("s2")
+    bench.asks()
+    assert bench.s.calls == {} and commits(bench) == []
+
+
+def test_a_flood_of_calls_is_bounded(bench: Any) -> None:
+    bench.says()
+    for number in range(100):
+        bench(ev.ToolAsked(CallKey("e", "s1", f"c{number}"), "ring_bell", "{}"))
+    assert len(bench.s.calls) <= calls.MOST_OPEN_CALLS
+    assert len(bench.of(ef.SendOutput)) + len(bench.s.calls) == 100, "each call is answered or open"
+
+
+def test_the_rate_limit_holds(bench: Any) -> None:
+    for number in range(10):
+        bench.wait(5)
+        bench.says()
+        key = bench.asks(f"c{number}")
+        if key in bench.s.calls:
+            bench.press()
+            bench.wait(0.6)
+            bench.release()
+            bench(ev.IntentCommitted(key, fresh=True), ev.ActionEnded(key, True, "{}", "", ""))
+    assert len(runs(bench)) == 3
+
+
+def test_policy_is_asked_again_before_the_intent(bench: Any) -> None:
+    bench.says()
+    bench.asks()
+    bench.press()
+    # the owner's configuration changed while the finger was down
+    bench.s.calls[next(iter(bench.s.calls))].tool = dataclasses.replace(
+        bench.s.config.tools[0], policy=Policy(allow=False)
+    )
+    bench.wait(1)
+    assert commits(bench) == []
+    assert bench.of(ef.RecordOutcome)[-1].outcome == "refused"
+
+
+def test_a_tool_without_confirmation_runs_at_once(bench: Any) -> None:
+    bench.says()
+    key = bench.asks(tool="ring_bell")
+    assert [commit.key for commit in commits(bench)] == [key]
+    bench(ev.IntentCommitted(key, fresh=True), ev.ActionEnded(key, True, '{"x": 1}', "Rung.", ""))
+    output = bench.of(ef.SendOutput)[-1]
+    assert json.loads(output.output) == {
+        "tool": "ring_bell",
+        "status": "done",
+        "say": "Rung.",
+        "result": '{"x": 1}',
+    }
+    assert bench.of(ef.AskResponse) == [ef.AskResponse("s1")]
+
+
+def test_how_long_an_action_may_take_follows_its_kind(bench: Any) -> None:
+    def call(tool: Tool) -> Any:
+        return type("C", (), {"tool": tool, "state": Call.RUNNING})()
+
+    assert calls.longest_action_s(call(bench.config.tools[0])) == 0.5
+
+
+def test_the_relay_is_timed_from_the_confirmation(bench: Any) -> None:
+    open_door(bench)
+    bench(ev.RelaySwitched("unlock_door", True, bench.now), ev.RelaySwitched("unlock_door", False, bench.now + 1))
+    kinds = [note.kind for note in bench.of(ef.Note)]
+    assert "latency" in kinds and bench.s.counts.relay_pulses == 1

@@ -1,0 +1,182 @@
+"""The machine as a whole: derived effects, mute, modes, and what no sequence of events may ever do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from kioskd.core import effects as ef
+from kioskd.core import events as ev
+from kioskd.core.machine import HANDLERS
+from kioskd.core.words import CallKey, Feed, Link, PartState, Phase
+
+
+def test_every_event_has_its_row() -> None:
+    kinds = {kind for kind in vars(ev).values() if isinstance(kind, type) and ev.Event in kind.__bases__}
+    assert kinds - {ev.TimerFired} == set(HANDLERS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "feed"),
+    [("push_to_talk", Feed.NEVER), ("tap_to_talk", Feed.NEVER), ("voice", Feed.GATED), ("open", Feed.ALWAYS)],
+)
+def test_a_kiosk_at_rest_feeds_what_its_mode_says(make_bench: Callable[..., Any], mode: str, feed: Feed) -> None:
+    bench = make_bench(mode=mode)
+    assert [effect.feed for effect in bench.of(ef.SetFeed)] == [feed]
+    assert len(bench.of(ef.OpenLink)) == (1 if mode == "open" else 0)
+
+
+def test_held_is_fed_and_released_is_not(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="push_to_talk")
+    assert ef.SetFeed(Feed.ALWAYS) in bench.press()
+    assert bench.of(ef.Show)[-1].phase is Phase.LISTENING
+    assert ef.SetFeed(Feed.NEVER) in bench.release()
+
+
+def test_a_tap_opens_the_conversation_and_a_tap_ends_it(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="tap_to_talk")
+    caused = bench.press()
+    assert ef.SetFeed(Feed.GATED) in caused and len(bench.of(ef.OpenLink, caused)) == 1
+    bench.release()
+    caused = bench.press()
+    assert ef.SetFeed(Feed.NEVER) in caused and len(bench.of(ef.CloseLink, caused)) == 1
+
+
+def test_a_tapped_conversation_ends_when_it_rests(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="tap_to_talk")
+    bench.press()
+    bench.release()
+    bench.wait(bench.config.talk.linger_s + 1)
+    assert len(bench.of(ef.CloseLink)) == 1 and bench.of(ef.SetFeed)[-1].feed is Feed.NEVER
+
+
+def test_the_hardware_switch_wins(bench: Any) -> None:
+    bench(ev.MuteSwitched(True))
+    bench(ev.MuteAsked(False))
+    assert bench.s.muted and bench.of(ef.Mute) == [ef.Mute(True)]
+    bench(ev.MuteAsked(True), ev.MuteSwitched(False))
+    assert bench.s.muted, "the owner's mute stands"
+    bench(ev.MuteAsked(False))
+    assert bench.of(ef.Mute) == [ef.Mute(True), ef.Mute(False)]
+
+
+def test_a_press_while_muted_is_answered_with_a_cue(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="push_to_talk")
+    bench(ev.MuteSwitched(True))
+    caused = bench.press()
+    assert ef.PlayCue("refused") in caused and bench.of(ef.OpenLink, caused) == []
+
+
+def test_a_dead_thread_ends_the_process(bench: Any) -> None:
+    quits = bench.of(ef.Quit, bench(ev.ThreadDied("kioskd-capture", "ValueError")))
+    assert [effect.code for effect in quits] == [70]
+
+
+def test_sigterm_ends_in_order(bench: Any) -> None:
+    assert bench.of(ef.Quit, bench(ev.StopAsked("SIGTERM"))) == [ef.Quit(0, "SIGTERM")]
+
+
+def test_other_buttons_and_parts_are_only_told(bench: Any) -> None:
+    caused = bench(ev.Pressed("help", bench.now), ev.Released("help", bench.now))
+    assert caused == []
+    caused = bench(ev.PartChanged("capture", PartState.ABSENT, "no microphone"))
+    assert [note.text for note in bench.of(ef.Note, caused)] == ["capture absent: no microphone"]
+
+
+def test_in_voice_mode_the_button_wakes(bench: Any) -> None:
+    assert len(bench.of(ef.OpenLink, bench.press())) == 1
+
+
+# -- whatever happens ----------------------------------------------------------------------------
+
+SESSIONS = st.sampled_from(["s1", "s2"])
+KEYS = st.builds(CallKey, st.just("e"), SESSIONS, st.sampled_from(["c1", "c2", "c3"]))
+EVENTS = st.one_of(
+    st.builds(ev.Pressed, st.just("talk"), st.just(0.0)),
+    st.builds(ev.Released, st.just("talk"), st.just(0.0)),
+    st.builds(ev.MuteSwitched, st.booleans()),
+    st.builds(ev.MuteAsked, st.booleans()),
+    st.builds(ev.GateOpened, st.just(0.0)),
+    st.builds(ev.GateClosed, st.just(0.0)),
+    st.builds(ev.GateStirred, st.just(0.0)),
+    st.builds(ev.GateCalmed, st.just(0.0)),
+    st.builds(ev.UplinkOverflowed, st.just(20.0)),
+    st.builds(ev.PlaybackStarted, st.just(0.0)),
+    st.builds(ev.PlaybackDrained, st.just(0.0)),
+    st.builds(ev.LinkChanged, st.sampled_from(Link), st.just("e"), st.just("")),
+    st.builds(ev.SessionReady, SESSIONS, st.just("e")),
+    st.builds(ev.SessionEnded, SESSIONS, st.sampled_from([1000, 1006]), st.just("")),
+    st.builds(ev.SpeechStarted, SESSIONS),
+    st.builds(ev.SpeechStopped, SESSIONS),
+    st.builds(ev.TurnRejected, SESSIONS),
+    st.builds(ev.ResponseCreated, SESSIONS, st.sampled_from(["r1", "r2"])),
+    st.builds(ev.ResponseDone, SESSIONS, st.sampled_from(["r1", "r2"]), st.just("completed"), st.just("")),
+    st.builds(ev.ToolAsked, KEYS, st.sampled_from(["unlock_door", "ring_bell", "x"]), st.sampled_from(["{}", "{"])),
+    st.builds(ev.IntentCommitted, KEYS, st.booleans()),
+    st.builds(ev.IntentFailed, KEYS, st.just("full")),
+    st.builds(ev.ActionEnded, KEYS, st.booleans(), st.just("{}"), st.just(""), st.just("")),
+)
+STEPS = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.01, 0.6, 3.0, 20.0])), max_size=60)
+
+
+def replay(bench: Any, steps: list[tuple[ev.Event, float]]) -> list[tuple[ev.Event, ef.Effect]]:
+    """Play a history; times are stamped here, so that a press lies where it happens."""
+    import dataclasses
+
+    history = []
+    for event, pause_s in steps:
+        bench.now += 0.001
+        if "at" in {field.name for field in dataclasses.fields(event)}:
+            event = dataclasses.replace(event, at=bench.now)
+        history += [(event, effect) for effect in bench(event)]
+        history += [(ev.TimerFired("", 0), effect) for effect in bench.wait(pause_s)]
+    return history
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, mode=st.sampled_from(["voice", "push_to_talk", "tap_to_talk", "open"]))
+def test_no_history_opens_the_door_without_a_new_press_held_long_enough(
+    make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
+) -> None:
+    bench = make_bench(mode=mode)
+    asked: set[CallKey] = set()
+    committed: list[CallKey] = []
+    run: list[CallKey] = []
+    for _, effect in replay(bench, steps):
+        if isinstance(effect, ef.SendOutput) and json.loads(effect.output)["status"] == "needs_confirmation":
+            asked.add(effect.key)
+        if isinstance(effect, ef.CommitIntent) and effect.tool == "unlock_door":
+            assert effect.key in asked, "committed without having been asked for a hand"
+            committed.append(effect.key)
+        if isinstance(effect, ef.RunAction):
+            run.append(effect.key)
+    # The ledger is what makes a call id unique for ever; here it says "fresh" at random, so a key may come back.
+    assert len(run) <= len([e for e, _ in steps if isinstance(e, ev.IntentCommitted)])
+    presses = sum(isinstance(event, ev.Pressed) for event, _ in steps)
+    assert len(committed) <= presses, "one press serves one call"
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, mode=st.sampled_from(["voice", "push_to_talk", "tap_to_talk"]))
+def test_every_history_comes_to_rest_by_itself(
+    make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
+) -> None:
+    bench = make_bench(mode=mode)
+    replay(bench, steps)
+    bench(ev.Released("talk", bench.now))
+    bench.wait(1000)
+    assert bench.s.resting and not bench.s.wanted and bench.s.calls == {}
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_muted_means_never_fed(make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]]) -> None:
+    bench = make_bench()
+    for event, pause_s in steps:
+        replay(bench, [(event, pause_s)])
+        if bench.s.muted:
+            assert bench.of(ef.SetFeed)[-1].feed is Feed.NEVER
+            assert bench.of(ef.Mute)[-1].on

@@ -1,0 +1,174 @@
+"""The door stays shut unless everything holds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kioskd.config.sections import Action, Kiosk, Policy, Rate, RelayAction, SensorAction, Tool
+from kioskd.core.policy import CLASSES, Facts, Verdict, judge, needs_hand
+
+KIOSK = Kiosk(settle_s=2.0)
+CALM = Facts(
+    now=1000.0,
+    started_at=0.0,
+    live_session="s1",
+    call_session="s1",
+    muted=False,
+    last_person_at=999.0,
+    confirming=False,
+    runs=(),
+    confirmed=False,
+)
+
+
+def tool(class_: str = "access", relay: bool = True, **policy: Any) -> Tool:
+    action = Action(relay=RelayAction(pin="GPIO27", min_gap_s=2.0)) if relay else Action(sensor=SensorAction(file="/f"))
+    policy = {"allow": True} | policy
+    return Tool(name="it", description="does it", class_=class_, action=action, policy=Policy(**policy))
+
+
+def code(wanted: Tool | None, problem: str = "", **facts: Any) -> str:
+    decision = judge(wanted, KIOSK, problem, replace(CALM, **facts))
+    assert decision.why, "the owner is always told why"
+    assert (decision.verdict is Verdict.ALLOW) == (decision.code == "allowed")
+    return decision.code
+
+
+def test_an_unknown_tool_is_refused() -> None:
+    assert code(None) == "unknown_tool"
+
+
+def test_nothing_is_allowed_that_is_not_allowed_in_so_many_words() -> None:
+    assert judge(replace(tool("read"), policy=Policy()), KIOSK, "", CALM).code == "not_allowed"
+    assert code(tool("read", allow="yes")) == "not_allowed"
+    assert code(tool("acess")) == "not_allowed"
+
+
+def test_a_problem_with_the_arguments_is_told_as_it_is() -> None:
+    decision = judge(tool("read"), KIOSK, "argument 'floor' is missing", CALM)
+    assert (decision.code, decision.why) == ("arguments", "argument 'floor' is missing")
+
+
+@pytest.mark.parametrize(("class_", "wanted"), [("read", "allowed"), ("notify", "allowed"), ("actuate", "settling")])
+def test_nothing_moves_in_the_first_seconds(class_: str, wanted: str) -> None:
+    assert code(tool(class_), started_at=998.5) == wanted
+    assert code(tool(class_), started_at=998.0) == "allowed"
+
+
+def test_muted_refuses_everything() -> None:
+    assert {code(tool(class_), muted=True) for class_ in CLASSES} == {"muted"}
+
+
+@pytest.mark.parametrize(("live", "call"), [(None, "s1"), ("s2", "s1"), ("", ""), (None, "")])
+def test_only_the_live_session_may_ask(live: str | None, call: str) -> None:
+    assert code(tool("read"), live_session=live, call_session=call) == "not_live"
+
+
+@pytest.mark.parametrize("at", [None, 969.9, 1000.1, math.nan])
+def test_somebody_must_have_spoken_lately_except_for_reading(at: float | None) -> None:
+    for class_ in ("notify", "actuate", "access"):
+        assert code(tool(class_, fresh_s=30.0), last_person_at=at) == "stale"
+    assert code(tool("read", fresh_s=30.0), last_person_at=at) == "allowed"
+    assert code(tool("actuate", fresh_s=30.0), last_person_at=970.0) == "allowed"
+
+
+def test_a_line_rests_between_two_pulses() -> None:
+    assert code(tool("actuate"), runs=(998.1,)) == "gap"
+    assert code(tool("actuate"), runs=(998.0,)) == "allowed"
+    assert code(tool("actuate", relay=False), runs=(999.9,)) == "allowed"
+
+
+def test_the_rate_counts_runs_within_its_window() -> None:
+    limited = tool("actuate", rate=Rate(count=3, per_s=60.0))
+    assert code(limited, runs=(941.0, 970.0, 990.0)) == "rate"
+    assert code(limited, runs=(940.0, 970.0, 990.0)) == "allowed"
+    assert code(limited, runs=(970.0, 990.0)) == "allowed"
+
+
+def test_access_wants_a_hand_by_default_and_others_when_told_so() -> None:
+    assert code(tool("access")) == "confirm"
+    assert code(tool("actuate")) == "allowed"
+    assert code(tool("actuate", confirm="button")) == "confirm"
+    assert code(tool("read", confirm="button")) == "confirm"
+    assert code(tool("access"), confirmed=True) == "allowed"
+
+
+def test_access_without_confirmation_must_be_written_out() -> None:
+    assert code(tool("access", confirm="none")) == "unconfirmed"
+    assert code(tool("access", confirm="none"), confirmed=True) == "unconfirmed"
+    assert code(tool("access", confirm="none", access_without_confirmation=True)) == "allowed"
+    assert code(tool("access", access_without_confirmation=True)) == "confirm"
+
+
+def test_one_confirmation_at_a_time_and_what_needs_none_does_not_wait() -> None:
+    assert code(tool("access"), confirming=True) == "busy_confirming"
+    assert code(tool("access"), confirming=True, confirmed=True) == "busy_confirming"
+    assert code(tool("read"), confirming=True) == "allowed"
+
+
+stamps = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.floats(900, 1100)
+facts = st.builds(
+    Facts,
+    now=st.floats(900, 1100) | st.just(math.nan),
+    started_at=st.floats(0, 1100),
+    live_session=st.sampled_from([None, "", "s1", "s2"]),
+    call_session=st.sampled_from(["", "s1", "s2"]),
+    muted=st.booleans(),
+    last_person_at=stamps,
+    confirming=st.booleans(),
+    runs=st.lists(st.floats(900, 1100), max_size=8).map(lambda runs: tuple(sorted(runs))),
+    confirmed=st.booleans(),
+)
+policies = st.builds(
+    Policy,
+    allow=st.booleans(),
+    confirm=st.sampled_from([None, "button", "none"]),
+    access_without_confirmation=st.booleans(),
+    fresh_s=st.floats(2, 600),
+    rate=st.builds(Rate, count=st.integers(1, 5), per_s=st.floats(1, 100)),
+)
+tools = st.builds(
+    lambda class_, relay, policy: replace(tool(class_, relay), policy=policy),
+    st.sampled_from(["read", "notify", "actuate", "access", "other"]),
+    st.booleans(),
+    policies,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(tools, facts, st.sampled_from(["", "argument 'x' is missing"]))
+def test_what_is_allowed_held_everything(wanted: Tool, moment: Facts, problem: str) -> None:
+    verdict = judge(wanted, KIOSK, problem, moment).verdict
+    policy = wanted.policy
+    if verdict is Verdict.REFUSE:
+        return
+    assert policy.allow and not problem and not moment.muted
+    assert moment.live_session and moment.live_session == moment.call_session
+    if wanted.class_ != "read":
+        assert moment.last_person_at is not None and 0 <= moment.now - moment.last_person_at <= policy.fresh_s
+    if wanted.class_ in ("actuate", "access"):
+        assert moment.now - moment.started_at >= KIOSK.settle_s
+    assert sum(1 for at in moment.runs if moment.now - at < policy.rate.per_s) < policy.rate.count
+    if wanted.action.relay is not None:
+        assert all(moment.now - at >= wanted.action.relay.min_gap_s for at in moment.runs)
+    if verdict is Verdict.ALLOW and wanted.class_ == "access":
+        assert moment.confirmed or (policy.confirm == "none" and policy.access_without_confirmation)
+    if verdict is Verdict.CONFIRM:
+        assert needs_hand(wanted) and not moment.confirmed and not moment.confirming
+
+
+@settings(max_examples=200, deadline=None)
+@given(tools, facts, st.sampled_from(["", "argument 'x' is missing"]))
+def test_a_hand_turns_confirm_into_allow_and_heals_nothing_else(wanted: Tool, moment: Facts, problem: str) -> None:
+    before = judge(wanted, KIOSK, problem, replace(moment, confirmed=False))
+    after = judge(wanted, KIOSK, problem, replace(moment, confirmed=True))
+    if before.verdict is Verdict.CONFIRM:
+        assert after.verdict is Verdict.ALLOW
+    else:
+        assert after == before
