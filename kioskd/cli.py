@@ -92,9 +92,17 @@ def devices(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
+    print(f"{'write this':<28} {'in':>3} {'out':>3}  {'name':<40} rates in / out (Hz)")
     for row in rows:
-        print("  ".join(f"{value}" for value in row.values()))
+        print(f"{row['spec']:<28} {row['inputs']:>3} {row['outputs']:>3}  {str(row['name'])[:40]:<40} {rates(row)}")
     return 0
+
+
+def rates(row: Mapping[str, object]) -> str:
+    """The rates that a device really takes, in words."""
+    both = [row.get("input_rates_hz"), row.get("output_rates_hz")]
+    texts = [" ".join(map(str, known)) if isinstance(known, list) and known else "-" for known in both]
+    return "any" if texts == ["-", "-"] else " / ".join(texts)
 
 
 def voice(arguments: Sequence[str]) -> int:

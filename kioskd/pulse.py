@@ -134,13 +134,16 @@ class Pulse:
     def _prove(self, now: float) -> None:
         house = self._house
         capture, playback = house.capture.progress(), house.playback.progress()
-        for part, progress in (("capture", capture), ("playback", playback)):
-            if self._claims.get(part) is not progress.state:
-                self._claim(part, progress.state, progress.reason, now)
-        self.health.progress("capture", capture.ticks, now)
+        speaker = playback.state
+        if speaker is PartState.ASLEEP and house.playback_lane.waiting_s > 0:
+            # It sleeps over sound that waits: awake or wedged, and the deadline of RUNNING will tell which.
+            speaker = PartState.RUNNING
+        for part, state, reason in (("capture", capture.state, capture.reason), ("playback", speaker, playback.reason)):
+            if self._claims.get(part) is not state:
+                self._claim(part, state, reason, now)
+        self.health.progress("capture", capture.periods + capture.ticks, now)
         self.health.progress("playback", playback.periods + playback.tries, now)
         self.health.progress("link", house.link.progress(), now)
-        self.health.progress("loop", house.inbox.posted + int(now), now)
 
     def _starve(self, verdict: Verdict, now: float) -> None:
         if self._starving_since is None:

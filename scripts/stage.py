@@ -91,7 +91,7 @@ def speak(text: str, path: Path) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         raise StageError(f"espeak-ng cannot speak ({error}); apt-get install espeak-ng") from error
     rate_hz = int.from_bytes(made.stdout[24:28], "little")
-    pcm = make_resampler(rate_hz, 16_000).process(made.stdout[44:] + bytes(rate_hz // 2))
+    pcm = make_resampler(rate_hz, 16_000).process(made.stdout[44:] + bytes(rate_hz // 2 * 2))
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
@@ -207,7 +207,7 @@ class Stage:
             elif kind == "relay":
                 self.relay_on += bool(note.get("on"))
                 self.relay_off += not note.get("on")
-            elif kind == "speech" and "speaks" in text:
+            elif kind == "speech" and note.get("answer"):
                 self.sounded = True
             elif kind == "link" and text.startswith("asleep") and self.sounded:
                 return

@@ -158,7 +158,9 @@ def is_damage(error: sqlite3.Error) -> bool:
 def advice(path: Path, error: Exception) -> str:
     """What is wrong, and what the owner can do about it."""
     text = getattr(error, "strerror", None) or str(error)
-    return f"The ledger {path} cannot be written ({text}); nothing moves until it can. Free the disk, or see its rights."
+    return (
+        f"The ledger {path} cannot be written ({text}); nothing moves until it can. Free the disk, or see its rights."
+    )
 
 
 def move_aside(path: Path) -> Path:

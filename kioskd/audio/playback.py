@@ -137,7 +137,6 @@ class Playback:
     def _wait(self) -> None:
         """Until there is something to play; a missing device is tried meanwhile."""
         fetched = self._fetch(self._speaker.retry_in_s)
-        self._cut = False  # there is nothing to fade
         if self._stopping:
             return
         self._speaker.try_again()

@@ -24,7 +24,6 @@ _HEAD = """\
 #
 #   kioskd check FILE     every mistake at once, each with its line
 #   kioskd config         all values in effect
-#   kioskd wiring FILE    what is connected to which pin
 """
 
 # A reception with a hosted service, the service on the device to fall back on, a button, a lamp and a door.

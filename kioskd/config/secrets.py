@@ -33,7 +33,7 @@ _PATTERNS = tuple(
 )
 
 
-class SecretError(Exception):
+class SecretError(ValueError):
     """A secret cannot be had; the text is a sentence for people and never holds any of the secret."""
 
 

@@ -155,7 +155,7 @@ class RelayAction:
     pin: str = option("GPIO27 or CHIP_LABEL:OFFSET")
     active: str = option("level that energises it", "high", choices=("high", "low"))
     pulse_ms: int = option("how long", 3000, low=20, high=60000)
-    min_gap_s: float = option("least time between two pulses, whatever is asked", 2.0, low=0.1, high=3600)
+    min_gap_s: float = option("least time between two pulses, whatever is asked", 5.0, low=0.1, high=3600)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -251,5 +251,5 @@ def _shown(value: object) -> str:
 
 
 def _brief(text: str) -> str:
-    text = text.encode("ascii", "backslashreplace").decode() if not text.isprintable() else text
+    text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

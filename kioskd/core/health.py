@@ -18,7 +18,6 @@ S = PartState
 # Frames come every 10 ms; 3 s is far beyond any scheduling hiccup seen (37 ms at worst with two busy threads) and
 # still well under WatchdogSec=10. Retries tick about once a second.
 DEADLINES_S: Mapping[str, Mapping[PartState, float | None]] = {
-    "loop": {S.RUNNING: 3.0},
     "capture": {S.RUNNING: 3.0, S.STARTING: 10.0, S.ABSENT: 10.0, S.MUTED: 10.0, S.ASLEEP: 10.0, S.FAILED: 10.0},
     "playback": {S.RUNNING: 3.0, S.STARTING: 10.0, S.ABSENT: 10.0, S.MUTED: 10.0, S.ASLEEP: None, S.FAILED: 10.0},
     # The supervisor is a task of the loop; what it awaits is bounded by its own timeouts (60 s at most).

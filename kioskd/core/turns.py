@@ -77,6 +77,7 @@ def lose_turn(s: State, now: float, why: str, cue: str = "again") -> None:
         return
     s.counts.turns_lost += 1
     s.talking = False
+    s.rested_at = None
     s.emit(DropUplink(why), PlayCue(cue))
     s.note("turn", f"given up: {why}", lost=True)
     breathe(s, now)
@@ -145,11 +146,12 @@ def playback_started(s: State, e: ev.PlaybackStarted, now: float) -> None:
     s.clear_timer("tail")
     s.clear_timer("settle")
     s.set_timer("speak", now + s.config.audio.longest_answer_s + SPEAK_MARGIN_S)
-    if s.rested_at is not None:
+    answers = s.response is not Response.NONE
+    if answers and s.rested_at is not None:
         answer_ms = round((e.at - s.rested_at) * 1000)
         s.note("latency", f"{answer_ms} ms from the end of speech to the first sound", answer_ms=answer_ms)
         s.rested_at = None
-    s.note("speech", "the kiosk speaks")
+    s.note("speech", "the kiosk speaks" if answers else "a cue sounds", answer=answers)
     if s.turn is Turn.LISTENING and s.half_duplex:
         if s.talking:
             barge_in(s, "the talk button is held")

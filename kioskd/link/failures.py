@@ -15,7 +15,6 @@ CERTIFICATE_NOT_YET_VALID = 9
 CERTIFICATE_EXPIRED = 10
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
-_BROKEN = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _network_sentence(error: OSError, host: str, wall_s: float) -> str:
         return f"{host} refused the connection: nothing listens there"
     if error.errno in _UNREACHABLE:
         return f"there is no way to {host}; is the network up?"
-    if error.errno in _BROKEN:
+    if isinstance(error, ConnectionError):
         return f"{host} broke the connection off"
     # Several addresses failed in different ways: asyncio joins them into one text.
     return f"{host} could not be reached ({error.strerror or type(error).__name__})"

@@ -157,10 +157,11 @@ def build(tools: Sequence[Mapping[str, Any]]) -> Grammar:
     refused: list[str] = []
     for tool in tools:
         for request in _requests_of(tool, refused):
-            if len(requests) >= MAX_REQUESTS:
+            if len(requests) >= MAX_REQUESTS and request.key not in requests:
+                # The rest of this tool is not even expanded: two long enumerations make a million requests.
                 refused.append(f"{' '.join(request.words)} (more than {MAX_REQUESTS} phrases)")
-            else:
-                requests.setdefault(request.key, request)
+                break
+            requests.setdefault(request.key, request)
     kept = tuple(requests.values())
     return Grammar(kept, _decoys_of(kept), tuple(refused))
 

@@ -103,7 +103,9 @@ class Visit:
 
     async def handshake(self, **echo: object) -> None:
         await self.send("session.created", session_id=self.session)
-        await self.until(lambda: self.count("session.configure"))
+        await self.until(lambda: self.count("session.configure") or self.close_code is not None)
+        if self.close_code is not None:
+            return
         asked = self.of("session.configure")[0]["session"]
         await self.send("session.configured", session={**asked, "output_audio_sample_rate": 24_000, **echo})
 
@@ -124,7 +126,9 @@ class Visit:
         usage = {"total_tokens": 7}
         await self.send("response.done", response={"id": response, "status": status, "usage": usage})
 
-    async def call(self, call_id: str, response: str = "resp_t", name: str = "open_door", arguments: str = "{}") -> None:
+    async def call(
+        self, call_id: str, response: str = "resp_t", name: str = "open_door", arguments: str = "{}"
+    ) -> None:
         await self.send(
             "response.function_call_arguments.done",
             response_id=response,
@@ -184,7 +188,7 @@ class Peer:
     async def _visit(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         number = len(self.visits) + 1
-        visit = Visit(socket, socket.request.path, dict(socket.request.headers), time.monotonic(), f"session-{number}")
+        visit = Visit(socket, socket.request.path, socket.request.headers, time.monotonic(), f"session-{number}")
         self.visits.append(visit)
         self.news.set()
         script = self._scripts[min(number, len(self._scripts)) - 1]
@@ -274,9 +278,7 @@ class Bench:
     async def state(self, state: Link, after: int = 0) -> LinkChanged:
         """The first claim of ``state`` behind the first ``after`` events."""
         changes: list[LinkChanged] = await self.until(
-            lambda: [
-                event for event in self.events[after:] if isinstance(event, LinkChanged) and event.state is state
-            ]
+            lambda: [event for event in self.events[after:] if isinstance(event, LinkChanged) and event.state is state]
         )
         return changes[0]
 

@@ -1,0 +1,143 @@
+"""A relay lets go, whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from kioskd.actions.relay import RELEASE_TRIES, Relay
+from kioskd.core.events import PartChanged, RelaySwitched
+from kioskd.core.words import PartState
+
+
+class Pulse(threading.Thread):
+    """One pulse in a thread of its own."""
+
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(daemon=True)
+        self._relay = relay
+        self.outcome: Any = None
+        self.start()
+
+    def run(self) -> None:
+        self.outcome = self._relay.pulse()
+
+    def end(self) -> Any:
+        self.join(20.0)
+        assert not self.is_alive()
+        return self.outcome
+
+
+def make(line: Any, posts: Any, pulse_s: float = 0.03, min_gap_s: float = 0.0, **more: Any) -> Relay:
+    return Relay(line, "open_door", pulse_s, min_gap_s, posts, **more)
+
+
+def told(posts: Any) -> list[bool]:
+    return [event.on for event in posts.of(RelaySwitched)]
+
+
+def test_a_pulse_is_as_long_as_it_was_asked_to_be(line: Any, posts: Any) -> None:
+    outcome = make(line, posts, pulse_s=0.1).pulse()
+    assert outcome.ok and outcome.result == '{"pulse_ms": 100}'
+    (on, began), (off, ended) = line.edges
+    assert on and not off and 0.1 <= ended - began < 0.6
+    switched = posts.of(RelaySwitched)
+    assert [(event.name, event.on) for event in switched] == [("open_door", True), ("open_door", False)]
+    assert began <= switched[0].at <= ended <= switched[1].at
+
+
+def test_stop_releases_at_once_and_for_good(line: Any, posts: Any) -> None:
+    relay = make(line, posts, pulse_s=30.0)
+    pulse = Pulse(relay)
+    posts.wait(RelaySwitched)
+    relay.stop()
+    assert not line.is_on, "released before stop returns"
+    assert "cut short" in pulse.end().reason
+    assert not relay.pulse().ok
+    assert line.rises == 1 and told(posts) == [True, False]
+
+
+def test_two_pulses_do_not_run_into_one_another(line: Any, posts: Any) -> None:
+    relay = make(line, posts, pulse_s=30.0)
+    pulse = Pulse(relay)
+    posts.wait(RelaySwitched)
+    assert "is being pulsed already" in relay.pulse().reason
+    assert line.is_on and relay.refused == 1
+    relay.stop()
+    pulse.end()
+
+
+def test_the_line_rests_between_two_pulses(line: Any, posts: Any) -> None:
+    now = [100.0]
+    relay = make(line, posts, min_gap_s=2.0, clock=lambda: now[0])
+    assert relay.pulse().ok
+    now[0] = 101.9
+    assert "less than 2 s ago" in relay.pulse().reason
+    now[0] = 102.0
+    assert relay.pulse().ok
+    assert line.rises == 2
+
+
+def test_a_line_that_does_not_energise_is_told_in_a_sentence(line: Any, posts: Any) -> None:
+    line.fail_on = [OSError("GPIO27: the chip is gone")]
+    outcome = make(line, posts).pulse()
+    assert not outcome.ok and outcome.reason == "open_door could not be energised: GPIO27: the chip is gone"
+    line.dead = True
+    assert "reads back released" in make(line, posts).pulse().reason
+    assert told(posts) == []
+
+
+def test_an_exception_nobody_foresaw_leaves_the_line_off(line: Any, posts: Any) -> None:
+    class Odd(type(line)):  # type: ignore[misc]  # the class of a fixture
+        def on(self) -> None:
+            super().on()
+            raise RuntimeError("a driver's fault")
+
+    odd = Odd()
+    relay = make(odd, posts)
+    with pytest.raises(RuntimeError):
+        relay.pulse()
+    assert not odd.is_on and odd.rises == 1
+    with pytest.raises(RuntimeError):  # not "is being pulsed already"
+        relay.pulse()
+
+
+def test_a_release_that_fails_is_tried_again(line: Any, posts: Any) -> None:
+    line.fail_off = [OSError("busy"), RuntimeError("odd")]
+    assert make(line, posts).pulse().ok
+    assert not line.is_on and told(posts) == [True, False]
+
+
+def test_a_line_that_does_not_let_go_is_shown_until_it_does(line: Any, posts: Any) -> None:
+    line.weld = True
+    relay = make(line, posts)
+    outcome = relay.pulse()
+    assert not outcome.ok and "may still be energised" in outcome.reason
+    part = posts.of(PartChanged)[-1]
+    assert (part.part, part.state) == ("relay open_door", PartState.FAILED)
+    assert "still reads energised" in part.reason and "by hand" in part.reason
+    assert told(posts) == [True] and relay.snapshot()["on"] is True
+    line.weld = False
+    relay.stop()
+    assert posts.of(PartChanged)[-1].state is PartState.RUNNING
+    assert told(posts) == [True, False]
+
+
+def test_a_release_is_tried_a_bounded_number_of_times(line: Any, posts: Any) -> None:
+    line.fail_off = [OSError("busy")] * (RELEASE_TRIES + 1)
+    assert not make(line, posts).pulse().ok
+    assert len(line.fail_off) == 1
+
+
+@pytest.mark.parametrize("pulse_s", [0.0, -1.0, 60.1, float("nan"), float("inf")])
+def test_a_pulse_without_an_end_cannot_be_made(line: Any, posts: Any, pulse_s: float) -> None:
+    with pytest.raises(ValueError):
+        make(line, posts, pulse_s=pulse_s)
+
+
+def test_after_a_stop_nothing_is_energised_even_by_a_pulse_that_had_begun(line: Any, posts: Any) -> None:
+    relay = make(line, posts, clock=lambda: (relay.stop(), 1.0)[1])  # stops between the claim and the line
+    assert not relay.pulse().ok
+    assert line.rises == 0

@@ -1,0 +1,218 @@
+"""One stream: waits without work, counts xruns, and turns every end into a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from kioskd.audio.card import CardInput, CardOutput
+from kioskd.audio.port import open_card_input, open_card_output
+from kioskd.audio.streams import DeviceError
+
+# -- a stream whose answers the test writes ---------------------------------------------------------
+
+
+class Script:
+    """PyAudio's stream: what is available is read off a list, the last answer stays."""
+
+    def __init__(self, available: list[Any]) -> None:
+        self.answers = available
+        self.entered = 0
+        self.closed = 0
+
+    def _available(self) -> int:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer)
+
+    get_read_available = get_write_available = _available
+
+    def get_input_latency(self) -> float:
+        return 0.01
+
+    get_output_latency = get_input_latency
+
+    def read(self, frames: int, exception_on_overflow: bool) -> bytes:
+        assert not exception_on_overflow
+        self.entered += 1
+        return bytes(2 * frames)
+
+    def write(self, pcm: bytes, frames: int, exception_on_underflow: bool) -> None:
+        assert not exception_on_underflow and len(pcm) == 2 * frames
+        self.entered += 1
+
+
+class Shelf:
+    """A library that gives one scripted stream."""
+
+    stale = False
+
+    def __init__(self, script: Script, is_card: bool = False) -> None:
+        self.script, self.is_card = script, is_card
+
+    def open(self, spec: str, direction: str, want_rate_hz: int) -> tuple[Any, int, int, bool]:
+        return self.script, want_rate_hz, 1, self.is_card
+
+    def close(self, stream: Any) -> None:
+        stream.closed += 1
+
+
+def microphone(*available: Any, is_card: bool = False) -> tuple[CardInput, Script, Shelf]:
+    script = Script(list(available))
+    shelf = Shelf(script, is_card)
+    return CardInput("alsa:x", 16000, shelf), script, shelf
+
+
+def speaker(*available: Any) -> tuple[CardOutput, Script, Shelf]:
+    script = Script(list(available))
+    shelf = Shelf(script)
+    return CardOutput("alsa:x", 24000, shelf), script, shelf
+
+
+def test_read_is_entered_only_when_a_period_is_there() -> None:
+    mic, script, _ = microphone(0, 159, 159, 160)
+    assert len(mic.read_period(1.0) or b"") == 320
+    assert script.entered == 1 and not script.answers[1:]
+    mic, script, _ = microphone(159)
+    assert mic.read_period(0.02) is None
+    assert script.entered == 0
+
+
+def test_a_timeout_is_kept_and_costs_no_cpu() -> None:
+    mic, _, _ = microphone(0)
+    began, worked = time.monotonic(), time.thread_time()
+    assert mic.read_period(0.2) is None
+    assert 0.2 <= time.monotonic() - began < 0.3
+    assert time.thread_time() - worked < 0.05
+
+
+def test_write_is_entered_only_when_there_is_room() -> None:
+    spk, script, _ = speaker(720, 0, 100, 240)
+    assert spk.write_period(bytes(480), 1.0)
+    assert script.entered == 1
+    spk, script, _ = speaker(720, 0)
+    assert not spk.write_period(bytes(480), 0.02)
+    assert script.entered == 0
+
+
+def test_xruns_that_portaudio_reports_are_counted() -> None:
+    mic, _, _ = microphone(-9981, 0, 160)
+    assert mic.read_period(1.0) is not None
+    assert mic.xruns == 1
+    spk, _, _ = speaker(720, -9980, 720)
+    assert spk.write_period(bytes(480), 1.0)
+    assert spk.xruns == 1
+
+
+def test_a_speaker_that_ran_empty_counts_one() -> None:
+    spk, _, _ = speaker(720, 720, 480, 480, 720, 720)
+    for _ in range(3):
+        assert spk.write_period(bytes(480), 1.0)
+    assert spk.xruns == 1
+
+
+def test_a_card_that_nobody_looked_at_for_longer_than_its_ring_has_overrun() -> None:
+    for is_card, xruns in ((True, 1), (False, 0)):
+        mic, _, _ = microphone(160, is_card=is_card)
+        mic.read_period(1.0)
+        time.sleep(0.05)
+        mic.read_period(1.0)
+        assert mic.xruns == xruns
+
+
+@pytest.mark.parametrize("end", [-9999, -9988, OSError(-9988, "Stream closed"), OSError("Stream not open")])
+def test_every_end_of_a_device_is_a_sentence(end: Any) -> None:
+    mic, _, _ = microphone(end)
+    with pytest.raises(DeviceError, match="alsa:x is gone"):
+        mic.read_period(0.1)
+    spk, _, _ = speaker(720, end)
+    with pytest.raises(DeviceError, match="alsa:x is gone"):
+        spk.write_period(bytes(480), 0.1)
+
+
+def test_a_stream_of_a_stale_list_lets_go() -> None:
+    mic, _, shelf = microphone(160)
+    shelf.stale = True
+    with pytest.raises(DeviceError, match="cards have changed"):
+        mic.read_period(0.1)
+
+
+def test_closing_twice_is_harmless_and_a_closed_stream_says_so() -> None:
+    mic, script, _ = microphone(160)
+    mic.close()
+    mic.close()
+    assert script.closed == 1
+    with pytest.raises(DeviceError, match="has been closed"):
+        mic.read_period(0.1)
+
+
+# -- real streams -----------------------------------------------------------------------------------
+
+
+@pytest.mark.sound
+def test_what_is_said_into_the_microphone_is_read(sound_server: Any) -> None:
+    mic = open_card_input(sound_server.mic_spec, 16000)
+    try:
+        with sound_server.speak(b"\x10\x27" * 8000):
+            until = time.monotonic() + 5
+            while b"\x10\x27" * 160 != mic.read_period(0.1) and time.monotonic() < until:
+                pass
+            assert time.monotonic() < until
+    finally:
+        mic.close()
+
+
+@pytest.mark.sound
+def test_a_microphone_keeps_real_time_and_little_cpu(sound_server: Any) -> None:
+    mic = open_card_input(sound_server.silent_mic_spec, 16000)
+    try:
+        mic.read_period(1.0)
+        began, worked = time.monotonic(), time.thread_time()
+        for _ in range(50):
+            assert mic.read_period(0.5) is not None
+        assert 0.4 < time.monotonic() - began < 0.7
+        assert time.thread_time() - worked < 0.1
+    finally:
+        mic.close()
+
+
+@pytest.mark.sound
+def test_a_speaker_takes_ten_ms_every_ten_ms_and_notices_when_it_ran_dry(sound_server: Any) -> None:
+    spk = open_card_output(sound_server.spk_spec, 24000)
+    try:
+        began = time.monotonic()
+        for _ in range(50):
+            assert spk.write_period(bytes(480), 1.0)
+        assert 0.4 < time.monotonic() - began < 0.7
+        before = spk.xruns
+        time.sleep(0.1)
+        assert spk.write_period(bytes(480), 1.0)
+        assert spk.xruns == before + 1
+    finally:
+        spk.close()
+
+
+@pytest.mark.sound
+def test_a_sound_server_that_dies_ends_both_streams_with_a_sentence(
+    sound_server: Any, frail_server: subprocess.Popen[bytes]
+) -> None:
+    mic, spk = open_card_input(sound_server.frail_mic_spec, 16000), open_card_output(sound_server.frail_spk_spec, 24000)
+    try:
+        assert mic.read_period(1.0) is not None and spk.write_period(bytes(480), 1.0)
+        frail_server.kill()
+        frail_server.wait(10)
+        with pytest.raises(DeviceError, match="is gone"):
+            while mic.read_period(1.0) is not None:
+                pass
+        with pytest.raises(DeviceError, match="is gone"):
+            while spk.write_period(bytes(480), 1.0):
+                pass
+    finally:
+        mic.close()
+        spk.close()
+    with pytest.raises(DeviceError, match="no card 'kfrailmic'"):
+        open_card_input(sound_server.frail_mic_spec, 16000)

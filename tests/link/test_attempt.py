@@ -1,0 +1,102 @@
+"""One attempt: how far it got, and that it can be ended wherever it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from kioskd.config.sections import Talk
+from kioskd.core.events import Event, LinkChanged
+from kioskd.core.words import Link
+from kioskd.lanes import PlaybackLane, UplinkLane
+from kioskd.link.attempt import Attempt
+from kioskd.link.ports import Ports
+from kioskd.link.record import Record
+from kioskd.wire.profile import Trouble
+
+
+def attempt_for(kit: Any, url: str, events: list[Event], **changes: Any) -> Attempt:
+    clock = asyncio.get_running_loop().time
+    ports = Ports(
+        uplink=UplinkLane(1.0, lambda lost_ms: None),
+        playback=PlaybackLane(10.0),
+        report=events.append,
+        ring=lambda: None,
+        talk=Talk(),
+        limits=kit.fast,
+        clock=clock,
+        on_ready=lambda endpoint, session: events.append(LinkChanged(Link.READY, endpoint, session)),
+        on_ended=lambda ended: None,
+    )
+    return Attempt(kit.setup_for(url, **changes), True, False, ports, Record(events.append, clock), lambda: None)
+
+
+def states(events: list[Event]) -> list[Link]:
+    return [event.state for event in events if isinstance(event, LinkChanged)]
+
+
+def test_it_tells_how_far_it_came(kit: Any) -> None:
+    async def main() -> None:
+        events: list[Event] = []
+        async with kit.Peer() as peer:
+            attempt = attempt_for(kit, peer.url, events)
+            running = asyncio.create_task(attempt.run())
+            visit = await peer.visited(1)
+            await visit.until(lambda: visit.count("session.configure"))
+            assert visit.of("session.configure")[0]["session"]["generate_initial_response"]
+            async with asyncio.timeout(kit.patience_s):
+                while Link.READY not in states(events):
+                    await asyncio.sleep(0.01)
+            assert attempt.conversation is not None and attempt.conversation.ready
+            attempt.hang_up("enough")
+            ending = await running
+            assert ending.ours and ending.was_ready and ending.failure.trouble is Trouble.NORMAL
+            assert attempt.conversation is None
+            assert states(events) == [Link.CONNECTING, Link.HANDSHAKE, Link.READY]
+
+    asyncio.run(main())
+
+
+def test_it_can_be_ended_while_nobody_has_answered(kit: Any) -> None:
+    async def main() -> None:
+        async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as silent:
+            attempt = attempt_for(kit, f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}/", [])
+            running = asyncio.create_task(attempt.run())
+            await asyncio.sleep(0.05)
+            attempt.hang_up("enough")
+            ending = await asyncio.wait_for(running, kit.patience_s)
+            assert ending.ours and not ending.was_ready and ending.failure.sentence == "enough"
+
+    asyncio.run(main())
+
+
+def test_cancelling_it_leaves_no_connection(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer:
+            running = asyncio.create_task(attempt_for(kit, peer.url, []).run())
+            visit = await peer.visited(1)
+            running.cancel()
+            await asyncio.wait([running])
+            await visit.until(lambda: visit.close_code is not None)
+
+    asyncio.run(main())
+
+
+def test_what_a_person_has_to_change_is_a_refusal_with_its_sentence(kit: Any) -> None:
+    def unreadable() -> str:
+        raise PermissionError(13, "Permission denied", "/etc/kioskd/key")
+
+    async def main() -> None:
+        async with kit.Peer() as peer:
+            for changes, words in (
+                ({"read_key": unreadable}, "Permission denied"),
+                ({"read_key": lambda: "two words"}, "The key holds a space"),
+                ({"url": "ws://example.org/"}, "write wss://"),
+                ({"url": "https://example.org/"}, "no address of a WebSocket"),
+                ({"instructions": "x" * 40_000}, "shorten the instructions"),
+            ):
+                ending = await attempt_for(kit, changes.pop("url", peer.url), [], **changes).run()
+                assert ending.failure.trouble is Trouble.FATAL and words in ending.failure.sentence
+            assert peer.attempts == []
+
+    asyncio.run(main())

@@ -1,0 +1,301 @@
+"""Every way in which a connection can fail, against real sockets; no sentence may hold the key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import serve
+
+from kioskd.link.client import Target, dial, is_loopback, preload, refuse_in_the_clear
+from kioskd.link.failures import Failure, LinkError
+from kioskd.link.redaction import Scrub
+from kioskd.wire.profile import HYDRA, Trouble
+
+
+def target_for(kit: Any, url: str, **changes: Any) -> Target:
+    values: dict[str, Any] = {
+        "profile": HYDRA,
+        "url": f"{url}?api_key={kit.key}",
+        "headers": {},
+        "scrub": Scrub(kit.key),
+    }
+    return Target(**{**values, "open_timeout_s": 1.0, "close_timeout_s": 0.3, **changes})
+
+
+async def failure_of(target: Target) -> Failure:
+    with pytest.raises(LinkError) as caught:
+        await dial(target)
+    return caught.value.failure
+
+
+def test_an_upgrade_carries_url_and_headers_and_asks_for_no_compression(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer(lambda visit: visit.stay()) as peer:
+            connection = await dial(target_for(kit, peer.url, headers={"Authorization": f"Bearer {kit.key}"}))
+            visit = await peer.visited(1)
+            assert visit.headers["Authorization"] == f"Bearer {kit.key}"
+            assert "Sec-WebSocket-Extensions" not in visit.headers
+            sock = connection._socket.transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+            await visit.send("hello")
+            assert "hello" in str(await connection.receive())
+            await visit.socket.send(b"binary")
+            assert await connection.receive() == b"binary"
+            await connection.send(b'{"type": "up"}')
+            await visit.until(lambda: visit.count("up"))
+            await connection.close(1000)
+            await visit.until(lambda: visit.close_code is not None)
+            assert visit.close_code == 1000
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "status, trouble, words",
+    [
+        (401, Trouble.FATAL, "check service.key"),
+        (403, Trouble.FATAL, "check the plan"),
+        (404, Trouble.FATAL, "check service.url"),
+        (429, Trouble.CAPACITY, "at capacity"),
+        (503, Trouble.CAPACITY, "at capacity"),
+        (500, Trouble.TRANSPORT, "HTTP 500"),
+        (200, Trouble.TRANSPORT, "login page"),
+        (302, Trouble.TRANSPORT, "redirects elsewhere"),
+    ],
+)
+def test_a_refused_upgrade_says_what_to_do(kit: Any, status: int, trouble: Trouble, words: str) -> None:
+    async def main() -> None:
+        headers = {"Retry-After": "7", "Location": f"wss://example.org/?api_key={kit.key}"}
+        async with kit.Peer(http=[(status, headers)]) as peer:
+            failure = await failure_of(target_for(kit, peer.url))
+            assert (failure.trouble, failure.http_status, failure.retry_after_s) == (trouble, status, 7.0)
+            assert words in failure.sentence and kit.key not in failure.sentence
+            assert len(peer.attempts) == 1  # a redirect is not followed: it could carry the key away
+
+    asyncio.run(main())
+
+
+def test_nobody_listens_or_nobody_knows_the_name(kit: Any) -> None:
+    async def main() -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            refused = await failure_of(target_for(kit, f"ws://127.0.0.1:{closed.getsockname()[1]}/"))
+        assert refused.trouble is Trouble.TRANSPORT and "nothing listens there" in refused.sentence
+        # RFC 6761: .invalid never resolves; without any name server that is another of its errors.
+        unknown = await failure_of(target_for(kit, "wss://kiosk.invalid/", open_timeout_s=20.0))
+        assert unknown.trouble is Trouble.TRANSPORT and "kiosk.invalid" in unknown.sentence
+
+    asyncio.run(main())
+
+
+def test_a_server_that_says_nothing_hangs_up_or_speaks_another_language(kit: Any) -> None:
+    async def main() -> None:
+        for answer, words in (
+            (None, "did not answer within 0.2 s"),
+            (b"", "not as a WebSocket"),
+            (b"SSH-2.0\r\n", "not as"),
+        ):
+
+            async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await reader.readuntil(b"\r\n\r\n")
+                if answer is not None:
+                    writer.write(answer)
+                    writer.close()
+
+            async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+                port = server.sockets[0].getsockname()[1]
+                failure = await failure_of(target_for(kit, f"ws://127.0.0.1:{port}/", open_timeout_s=0.2))
+                assert failure.trouble is Trouble.TRANSPORT and words in failure.sentence
+
+    asyncio.run(main())
+
+
+def test_plain_ws_is_for_this_machine_only(kit: Any) -> None:
+    for url in ("ws://127.0.0.1/", "ws://localhost:1/", "ws://[::1]/", "wss://example.org/"):
+        refuse_in_the_clear(url)
+    for url in (
+        "ws://example.org/",
+        "ws://10.0.0.1/",
+        "ws://localhost.example.org/",
+        "http://example.org/",
+        "wss:///x",
+        "",
+    ):
+        with pytest.raises(LinkError) as caught:
+            refuse_in_the_clear(url)
+        assert caught.value.failure.trouble is Trouble.FATAL
+    assert is_loopback("127.8.8.8") and not is_loopback("128.0.0.1")
+    failure = asyncio.run(failure_of(target_for(kit, "ws://example.org/")))
+    assert "in the clear" in failure.sentence and kit.key not in failure.sentence
+
+
+# -- the end of a connection -----------------------------------------------------------------------
+
+
+async def end_of(kit: Any, script: Any, before_ready: bool = False, **profile: Any) -> Failure:
+    async with kit.Peer(script) as peer:
+        target = target_for(kit, peer.url, profile=kit.replace(HYDRA, **profile))
+        connection = await dial(target)
+        connection.before_ready = before_ready
+        with pytest.raises(LinkError) as caught:
+            while True:
+                await connection.receive()
+        with pytest.raises(LinkError):
+            await connection.send(b"{}")
+        await connection.close(1000)
+        failure: Failure = caught.value.failure
+        return failure
+
+
+@pytest.mark.parametrize(
+    "code, trouble",
+    [(1000, Trouble.NORMAL), (1001, Trouble.EXPIRY), (1011, Trouble.TRANSPORT), (1013, Trouble.CAPACITY)],
+)
+def test_a_close_is_sorted_and_its_reason_shown(kit: Any, code: int, trouble: Trouble) -> None:
+    async def script(visit: Any) -> None:
+        await visit.socket.close(code, f"a\x00reason {kit.key}")
+
+    failure = asyncio.run(end_of(kit, script))
+    assert (failure.trouble, failure.close_code) == (trouble, code)
+    assert failure.sentence == f"127.0.0.1 closed the session ({code}: a reason ***)"
+
+
+def test_policy_before_the_session_is_a_refusal(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.socket.close(1008)
+
+    assert asyncio.run(end_of(kit, script, before_ready=True)).trouble is Trouble.FATAL
+    assert asyncio.run(end_of(kit, script)).trouble is Trouble.TRANSPORT
+
+
+def test_a_broken_connection_is_a_matter_of_transport(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        visit.socket.transport.abort()
+
+    failure = asyncio.run(end_of(kit, script))
+    assert (failure.trouble, failure.close_code) == (Trouble.TRANSPORT, 1006)
+
+
+def test_a_frame_that_is_too_large_ends_the_connection(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.socket.send("x" * 5000)
+        await visit.stay()
+
+    failure = asyncio.run(end_of(kit, script, max_frame_bytes=4096))
+    assert failure.close_code == 1009 and "larger than" in failure.sentence
+
+
+def test_text_that_is_no_utf8_ends_the_connection(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.socket.send(b"\xff\xfe", text=True)
+        await visit.stay()
+
+    assert "broke the WebSocket protocol" in asyncio.run(end_of(kit, script)).sentence
+
+
+def test_a_peer_that_does_not_answer_pings_is_noticed(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        visit.socket.transport.pause_reading()
+        await visit.stay()
+
+    failure = asyncio.run(end_of(kit, script, ping_interval_s=0.1, ping_timeout_s=0.2))
+    assert failure.trouble is Trouble.TRANSPORT and "did not answer a ping within 0.2 s" in failure.sentence
+
+
+# -- TLS -------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, *dates: str) -> tuple[Path, Path]:
+    """A self-signed certificate for localhost. ``dates``: start and end, as openssl ca takes them."""
+    key, request, cert = folder / "key.pem", folder / "request.pem", folder / "cert.pem"
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("01\n")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=own\n[own]\n"
+        f"database={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
+        "default_md=sha256\npolicy=any\nx509_extensions=ext\n[any]\ncommonName=supplied\n"
+        "[ext]\nsubjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE\n"
+        "[req]\ndistinguished_name=dn\n[dn]\n"
+    )
+    own = ["-config", str(folder / "ca.cnf")]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
+    run = ["openssl", "req", "-new", *new_key, "-subj", "/CN=localhost", "-out", str(request), *own]
+    subprocess.run(run, check=True, capture_output=True)
+    sign = ["openssl", "ca", "-batch", "-selfsign", "-keyfile", str(key), "-in", str(request), "-out", str(cert), *own]
+    subprocess.run([*sign, "-startdate", dates[0], "-enddate", dates[1]], check=True, capture_output=True)
+    return key, cert
+
+
+@pytest.mark.parametrize(
+    "dates, trusted, words",
+    [
+        (("20200101000000Z", "21200101000000Z"), True, ""),
+        (("20200101000000Z", "21200101000000Z"), False, "is not trusted"),
+        (("21000101000000Z", "21200101000000Z"), True, "is not valid yet; this kiosk's clock says"),
+        (("20200101000000Z", "20210101000000Z"), True, "has expired"),
+    ],
+)
+def test_certificates_are_verified_and_a_wrong_clock_is_suspected(
+    kit: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dates: tuple[str, str],
+    trusted: bool,
+    words: str,
+) -> None:
+    key, cert = certificate(tmp_path, *dates)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(cert))  # where the default context looks
+
+    async def main() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        async with serve(lambda connection: connection.wait_closed(), "localhost", 0, ssl=context) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            target = target_for(kit, f"wss://localhost:{port}/")
+            if not words:
+                await (await dial(target)).close(1000)
+                return
+            failure = await failure_of(target)
+            assert failure.trouble is Trouble.TRANSPORT
+            assert words in failure.sentence and kit.key not in failure.sentence
+
+    asyncio.run(main())
+
+
+def test_a_server_without_tls_is_told_apart(kit: Any) -> None:
+    async def main() -> None:
+        async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+            failure = await failure_of(target_for(kit, f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/"))
+            assert failure.trouble is Trouble.TRANSPORT and "TLS with 127.0.0.1 failed" in failure.sentence
+        async with kit.Peer() as peer:
+            failure = await failure_of(target_for(kit, peer.url.replace("ws://", "wss://")))
+            assert "broke the connection off" in failure.sentence
+
+    asyncio.run(main())
+
+
+def test_the_library_is_imported_at_the_first_dial_and_never_logs_requests() -> None:
+    code = "import sys, kioskd.link.supervisor as s; sys.exit('websockets' in sys.modules or 'ssl' not in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    preload()
+    assert logging.getLogger("kioskd.link.websockets").level == logging.INFO
+
+
+def test_a_target_does_not_show_its_key(kit: Any) -> None:
+    target = target_for(kit, "wss://example.org/", headers={"Authorization": kit.key})
+    assert kit.key not in repr(target)

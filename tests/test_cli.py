@@ -1,0 +1,122 @@
+"""The door, as a person and as a script use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kioskd.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+TEN_MISTAKES = """\
+kiosk:
+  nam: lobby
+talk:
+  mode: shouting
+  preroll_ms: 5000
+  hangover_ms: soon
+audio:
+  volume: 3
+panel:
+  pins: imaginary
+tools:
+  - name: unlock door
+    description: Unlock.
+    class: acces
+    action: {relay: {pin: GPIO99}}
+  - description: nameless
+    class: read
+    action: {}
+"""
+
+
+def kioskd(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kioskd", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **more)  # type: ignore[call-overload,no-any-return]
+
+
+def test_ten_mistakes_are_ten_sentences_and_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "kiosk.yaml"
+    path.write_text(TEN_MISTAKES)
+    assert main(["check", str(path)]) == 78
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 10 and all(line.startswith(f"{path}:") for line in lines)
+    assert any("did you mean 'name'" in line for line in lines)
+    assert main(["check", str(path), "--json"]) == 78
+    told = json.loads(capsys.readouterr().out)
+    assert not told["ok"] and len(told["problems"]) == len(lines) - len(told["warnings"])
+    assert {"file", "line", "key", "sentence"} == set(told["problems"][0])
+
+
+def test_the_reference_configuration_has_no_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(ROOT / "config" / "kioskd.yaml")]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
+def test_the_effective_configuration_is_yaml_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "-c", str(ROOT / "config" / "kioskd.yaml")]) == 0
+    tree = yaml.safe_load(capsys.readouterr().out)
+    assert tree["service"][0]["key"] == {"credential": "hydra-key"}
+
+
+def test_run_refuses_a_configuration_that_does_not_check(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.yaml"
+    path.write_text(TEN_MISTAKES)
+    done = kioskd("run", "-c", str(path))
+    assert done.returncode == 78 and "does not check" in done.stderr and len(done.stderr.splitlines()) >= 10
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    done = kioskd("run", "-c", str(tmp_path / "none.yaml"))
+    assert done.returncode == 78 and "Traceback" not in done.stderr
+
+
+def test_devices_are_listed_for_people_and_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["devices"]) == 0
+    assert "file:PATH.wav" in capsys.readouterr().out
+    assert main(["devices", "--json"]) == 0
+    assert {"spec": "null"}.items() <= next(
+        row for row in json.loads(capsys.readouterr().out) if row["spec"] == "null"
+    ).items()
+
+
+def test_help_shows_examples() -> None:
+    assert "kioskd check /etc/kioskd/kioskd.yaml" in kioskd("--help").stdout
+    assert "--listen" in kioskd("voice", "--help").stdout
+
+
+def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Path) -> None:
+    config = {
+        "service": [{"dialect": "local", "url": "ws://127.0.0.1:9/waves/v1/s2s"}],
+        "talk": {"mode": "voice"},
+        "audio": {"input": "null", "output": "null"},
+        "panel": {"pins": "simulated"},
+        "ops": {"state_dir": str(tmp_path / "state"), "runtime_dir": str(tmp_path / "run")},
+    }
+    (tmp_path / "kiosk.yaml").write_text(yaml.safe_dump(config))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        command = [sys.executable, "-m", "kioskd", "run", "-c", str(tmp_path / "kiosk.yaml")]
+        env = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        daemon = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
+        try:
+            told = [manager.recv(4096).decode()]
+            while "WATCHDOG=1" not in told:
+                told.append(manager.recv(4096).decode())
+            assert told[0].startswith("READY=1\nSTATUS=")
+            daemon.send_signal(signal.SIGTERM)
+            # one second is the promise; the rest is the interpreter's own end on a busy machine
+            _, errors = daemon.communicate(timeout=5)
+        finally:
+            daemon.kill()
+    assert daemon.returncode == 0, errors.decode()
+    assert b"Traceback" not in errors
