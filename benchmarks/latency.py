@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 import wave
+from array import array
 from pathlib import Path
 from typing import Callable, Mapping
 
@@ -23,6 +24,7 @@ from kioskd.audio.playback import Playback
 from kioskd.audio.streams import PERIOD_MS, OpenOutput
 from kioskd.audio.wavfile import NullOutput, WavInput
 from kioskd.core.gate import Gate
+from kioskd.core.ports import Post
 from kioskd.core.resample import make_resampler
 from kioskd.core.vad import Vad
 from kioskd.core.words import Feed
@@ -31,10 +33,11 @@ from kioskd.lanes import CHUNK_MS, UPLINK_HZ, Chunk, PlaybackLane
 CHUNKS = 600
 ANSWERS = 100
 ANSWER_MS = 60
-CUTS = 120
+CUTS = 200
 # The delta of an answer and the cut of a finger come at any phase of the device's period.
 CHANCE_S = PERIOD_MS / 1000
 OUT_HZ = 24_000
+SILENT = bytes(2)  # one sample
 
 
 def speechlike(path: Path, seconds: float) -> None:
@@ -173,6 +176,48 @@ async def _one_answer(peer: Peer, bench: LinkBench, watch: Watch, came_at: list[
     return (at - came_at[0]) * 1000, (at - sent_at) * 1000
 
 
-def make_playback(lane: PlaybackLane, post: Callable[[object], bool], open_output: OpenOutput) -> Playback:
+def make_playback(lane: PlaybackLane, post: Post, open_output: OpenOutput) -> Playback:
     """The playback thread as the daemon makes it, with a device that stays open."""
     return Playback("bench", lane, post, open_output, idle_s=5.0, volume=1.0, cue_volume=0.3)
+
+
+def cut_ms() -> Mapping[str, Measured]:
+    """A cut to the first silent sample at the device, over CUTS cuts.
+
+    Sound falls softly over the first period behind a cut; its last sample is silent.
+    """
+    lane, watch = PlaybackLane(120.0), Watch()
+    devices: list[NullOutput] = []
+
+    def open_output(spec: str) -> NullOutput:
+        devices.append(NullOutput(OUT_HZ))
+        return devices[-1]
+
+    playback = make_playback(lane, lambda event: True, open_output)
+    playback.on_period = watch.on_period
+    playback.start()
+    try:
+        pairs = [_one_cut(lane, watch) for _ in range(CUTS)]
+        tail_ms = devices[-1].latency_s * 1000
+    finally:
+        playback.stop()
+    ms, whole = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    story = f"a cut to silence at the device, p99 of {len(ms)} cuts; the device plays {tail_ms:.0f} ms on by itself"
+    detail = {"ms": spread(ms), "first_wholly_silent_period_ms": spread(whole), "device_tail_ms": tail_ms}
+    return {"cut_ms": Measured(round(percentile(ms, 0.99), 3), story, detail)}
+
+
+def _one_cut(lane: PlaybackLane, watch: Watch) -> tuple[float, float]:
+    """Milliseconds until silence begins within a period, and until a period is silent all over."""
+    # A square wave: no period of it ends in silence by accident.
+    piece = array("h", [9000 if n // 12 % 2 else -9000 for n in range(OUT_HZ // 50)]).tobytes()
+    watch.forget()
+    for _ in range(25):
+        lane.put(piece, OUT_HZ, "answer")
+    watch.first(lambda pcm: pcm[-2:] != SILENT, 0.0, number=5)
+    time.sleep(random.uniform(0.0, CHANCE_S))
+    cut_at = time.monotonic()
+    lane.cut()
+    falling = watch.first(lambda pcm: pcm[-2:] == SILENT, cut_at)
+    silent = watch.first(lambda pcm: not any(pcm), cut_at)
+    return (falling - cut_at) * 1000, (silent - cut_at) * 1000

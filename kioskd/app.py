@@ -96,6 +96,7 @@ class House:
         self._take_signals()
         self._begin()
         self.notifier.ready(self.pulse.sentence())
+        self.pulse.beat()
 
     def _closes(self, name: str, close: Callable[[], object]) -> None:
         self._closers.append((name, close))
@@ -224,7 +225,6 @@ class House:
         for unknown in self.ledger.unknowns():
             log.error("the outcome of an earlier call is unknown and will not be retried: %s", unknown)
         self.performer.perform(self.machine.begin(time.monotonic()))
-        self.pulse.beat()
 
     # -- the corridor ----------------------------------------------------------------------------
 

@@ -51,6 +51,10 @@ def judge(stage: Stage, asked: str | None, live: bool) -> tuple[bool, str]:
     """Whether what was asked happened, and the sentence that says so."""
     on, done = stage.relay_on, stage.relay_off
     intents, outcomes = pulses(stage.out)
+    if stage.lost:
+        return False, (
+            f"the door stayed shut, the turn was {stage.lost}" if not on else f"the relay moved, yet {stage.lost}"
+        )
     if asked != DOOR:
         if on:
             return False, f"the relay moved {on} times although nobody asked for the door"

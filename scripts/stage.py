@@ -128,6 +128,7 @@ class Stage:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.relay_on = self.relay_off = 0
         self.asked_hand = self.sounded = False
+        self.lost = ""  # why the daemon gave the turn up, in its own words
 
     def open(self, say: str) -> None:
         """Write the files, start the voice service and the daemon."""
@@ -212,6 +213,7 @@ class Stage:
             elif kind == "link" and text.startswith("asleep") and self.sounded:
                 return
             elif kind == "turn" and note.get("lost"):
+                self.lost = text
                 return
         self.story.line("(the conversation did not come to rest in time)")
 

@@ -37,8 +37,8 @@ def describe(description: str, phrases: Iterable[str]) -> str:
 def phrases_in(description: str) -> tuple[str, ...]:
     """The examples in a description, in their order, each once.
 
-    Tolerant, because other clients write descriptions too: the words before the list may be "For example", "Examples" or
-    "e.g."; quotes may be straight or curly. Without such a list there are no examples.
+    Tolerant, because other clients write descriptions too: the words before the list may be "For example",
+    "Examples" or "e.g."; quotes may be straight or curly. Without such a list there are no examples.
     """
     found: dict[str, None] = {}
     start = _EXAMPLES.search(description)

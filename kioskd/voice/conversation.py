@@ -2,8 +2,8 @@
 
     audio -> TurnDetector -> Recogniser -> interpret -> plan -> Responses
 
-A plan is made when a turn is understood and carried out by ``_advance`` as soon as nobody speaks; so a cough after a request
-does not lose it, while a new request replaces it.
+A plan is made when a turn is understood and carried out by ``_advance`` as soon as nobody speaks; so a cough after a
+request does not lose it, while a new request replaces it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Switches of the service: where a hosted service's behaviour is unknown, and where it might misbehave (Hydra reference A14).
+"""Switches of the service: where a hosted one's behaviour is unknown, where it might misbehave (Hydra reference A14).
 
-A switch in its default state is the behaviour that the reference calls certain or most likely. Tests and integrators turn
-one with ``kioskd voice --fault NAME[=VALUE]``.
+A switch in its default state is the behaviour that the reference calls certain or most likely. Tests and integrators
+turn one with ``kioskd voice --fault NAME[=VALUE]``.
 """
 
 from __future__ import annotations

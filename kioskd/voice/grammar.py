@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any, Iterable, Mapping, Sequence
 
 from kioskd.core.phrases import phrases_in
@@ -200,7 +200,7 @@ def _expand(tool: str, phrase: str, enums: Mapping[str, Words], refused: list[st
     if missing:
         refused.append(f"{phrase} ({{{missing[0]}}} has no list of words to choose from)")
         return
-    for values in product(*(enums[slot] for slot in slots)):
+    for values in islice(product(*(enums[slot] for slot in slots)), MAX_REQUESTS + 1):
         arguments = tuple(zip(slots, values))
         text = phrase
         for slot, value in arguments:

@@ -33,6 +33,8 @@ HISS_RMS = 30.0
 MAX_GAIN = 30.0
 # Two vowels make the shortest foreign sentence; bangs, hum and hiss come out as one or none.
 MIN_VOWELS = 2
+# A client chooses its phrases; it does not choose how long the journal gets.
+COMPLAINTS = 5
 
 
 class Heard(NamedTuple):
@@ -94,14 +96,19 @@ class Recogniser:
         if decoder is None:
             pronunciations = look_up(words_needed(grammar))
             jsgf = compose(grammar, pronunciations.__contains__)
-            for phrase in (*grammar.refused, *jsgf.refused):
-                self.refused += 1
-                log.warning("cannot listen for a phrase: %s; say it in other words", phrase)
+            self._complain((*grammar.refused, *jsgf.refused))
             decoder = self._decoders[grammar] = build_decoder(jsgf, pronunciations)
             while len(self._decoders) > DECODERS:
                 self._decoders.popitem(last=False)
         self._decoders.move_to_end(grammar)
         return decoder
+
+    def _complain(self, refused: tuple[str, ...]) -> None:
+        self.refused += len(refused)
+        for phrase in refused[:COMPLAINTS]:
+            log.warning("! cannot listen for a phrase: %s; say it in other words", phrase)
+        if len(refused) > COMPLAINTS:
+            log.warning("! nor for %s more", len(refused) - COMPLAINTS)
 
     def _decode(self, grammar: Grammar, pcm: bytes) -> Heard:
         decoder = self._decoder_for(grammar)

@@ -1,4 +1,4 @@
-"""One response at a time, in the order of the Hydra reference (A4, A7, A8): spoken, or a turn of tool calls. Loop only."""
+"""One response at a time, in the order of the Hydra reference A4, A7, A8: spoken, or a turn of calls. Loop only."""
 
 from __future__ import annotations
 

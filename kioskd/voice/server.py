@@ -34,6 +34,9 @@ from kioskd.voice.session import Closed, Session
 from kioskd.voice.synthesiser import Synthesiser
 
 log = logging.getLogger(__name__)
+# The library logs request lines at DEBUG, and with them the api_key.
+_quiet = logging.getLogger(f"{__name__}.websockets")
+_quiet.setLevel(logging.WARNING)
 
 # What other clients of realtime services ask for; named so that the answer can name it.
 OTHER_PATHS = {"/v1/realtime": "openai", "/openai/realtime": "azure", "/openai/v1/realtime": "azure"}
@@ -43,6 +46,10 @@ CLOSE_TIMEOUT_S = 2.0
 
 class CannotListen(Exception):
     """The service does not start; the text is a sentence that says what to do."""
+
+
+class Exposed(CannotListen):
+    """The address can be reached from outside, and no token is set."""
 
 
 class Connection(ServerConnection):
@@ -113,10 +120,11 @@ class Server:
         quiet_since: loop time since when no session is open; None while one is.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, ears: Recogniser | None = None) -> None:
         self._options = options
         self.faults = options.faults
-        self.ears = Recogniser()
+        self._own_ears = ears is None
+        self.ears = ears or Recogniser()
         mouth = Synthesiser(options.voice, options.words_per_minute)
         self._room = Room(options, self.ears, mouth, datetime.now, lambda: secrets.token_hex(8))
         self._listening: WebSocketServer | None = None
@@ -138,6 +146,7 @@ class Server:
             # The idle rule of the dialect decides who is gone, not pings.
             ping_interval=None,
             server_header=None,
+            logger=_quiet,
         )
 
     @property
@@ -158,7 +167,8 @@ class Server:
         if self._listening is not None:
             self._listening.close()
             await self._listening.wait_closed()
-        await asyncio.to_thread(self.ears.close)
+        if self._own_ears:
+            await asyncio.to_thread(self.ears.close)
 
     # -- upgrade
 
@@ -246,22 +256,26 @@ class Server:
             log.debug("= the client was gone before it could be told")
 
 
-async def serve(host: str, port: int, options: Options, sock: socket.socket | None = None) -> Server:
+async def serve(
+    host: str, port: int, options: Options, sock: socket.socket | None = None, ears: Recogniser | None = None
+) -> Server:
     """Start the service.
 
     Args:
         host: an address; ``localhost`` means 127.0.0.1.
         port: 0 for any free one (see ``Server.port``).
         sock: a listening socket that was inherited; ``host`` and ``port`` are not used then.
+        ears: a recogniser that is shared with others and closed by them; None: one of its own.
 
     Raises:
-        CannotListen: the address is not loopback and no token is set, or the port cannot be had.
+        Exposed: the address is not loopback and no token is set.
+        CannotListen: the port cannot be had.
     """
     host = "127.0.0.1" if host == "localhost" else host
     bound = str(sock.getsockname()[0]) if sock else host
     if options.token is None and not _is_loopback(bound):
-        raise CannotListen(f"{bound} can be reached from outside; set a token (--token-file) or listen on 127.0.0.1")
-    server = Server(options)
+        raise Exposed(f"{bound} can be reached from outside; set a token (--token-file) or listen on 127.0.0.1")
+    server = Server(options, ears)
     try:
         await server.start(host, port, sock)
     except OSError as error:

@@ -1,0 +1,130 @@
+"""``kioskctl status`` as a page for people: what is wrong first, and since when. Pure: the status comes in, lines go out.
+
+What the page lacks (an older or a newer daemon) is left out or shown as a question mark; it is never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kioskd.ctl_watch import BAD, GOOD, Paint, clean
+
+
+def part(of: object, *names: str) -> dict[str, object]:
+    """A mapping inside the page; empty when it is not there (an older or newer daemon)."""
+    for name in names:
+        of = of.get(name) if isinstance(of, dict) else None
+    return of if isinstance(of, dict) else {}
+
+
+def items(of: Mapping[str, object], name: str) -> list[object]:
+    """A list inside the page; empty when it is not there."""
+    found = of.get(name)
+    return found if isinstance(found, list) else []
+
+
+def number(of: Mapping[str, object], name: str) -> float:
+    """A number inside the page; 0 when it is not there."""
+    found = of.get(name)
+    return float(found) if isinstance(found, (int, float)) else 0.0
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 12 s, 4 min 10 s, 3 h 12 min, 2 d 3 h."""
+    s = int(seconds)
+    for unit, size, small, small_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if s >= size:
+            return f"{s // size} {unit} {s % size // small_size} {small}"
+    return f"{s} s"
+
+
+def count(many: float, what: str) -> str:
+    """1 turn, 2 turns."""
+    return f"{many:g} {what}" + ("" if many == 1 else "s")
+
+
+def page(status: Mapping[str, object], paint: Paint) -> Iterator[str]:
+    """The status as lines for a person: what is wrong first, and since when."""
+    health = part(status, "health")
+    name = clean(status.get("kiosk", "kioskd"))
+    if health.get("ok") is True:
+        yield paint(GOOD, f"{name}: all is well")
+    else:
+        yield paint(BAD, f"{name} needs attention")
+        for reason in items(health, "reasons") or ["it does not say why"]:
+            yield paint(BAD, f"  ! {clean(reason)}")
+    yield f"  kioskd {clean(status.get('version', '?'))}, up {duration(number(status, 'uptime_s'))}"
+    yield ""
+    for label, text in rows(status):
+        yield f"  {label:<11} {clean(text)}".rstrip()
+
+
+def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """(label, text) of everything that the page has."""
+    yield "phase", f"{status.get('phase', '?')}" + (", muted" if status.get("muted") else "")
+    yield "link", link(part(status, "link"))
+    yield "microphone", sound(part(status, "audio", "capture"), "gate")
+    yield "speaker", sound(part(status, "audio", "playback"), "")
+    yield from panel(part(status, "panel"))
+    yield "session", session(part(status, "session"))
+    for at, tool in enumerate(items(status, "tools")):
+        about = part(tool)
+        allowed = "" if about.get("allowed") else ", not allowed"
+        yield "" if at else "tools", f"{about.get('name')} ({about.get('class')}{allowed})"
+    yield "usage", usage(part(status, "usage"))
+    config = part(status, "config")
+    yield "config", str(config.get("path", "?"))
+    for key in ("problems", "warnings"):
+        for sentence in items(config, key):
+            yield "", f"! {sentence}"
+    for unknown in items(part(status, "counters", "ledger"), "unknown"):
+        yield "", f"! the outcome of {unknown} is unknown: look at what it moves"
+
+
+def link(at: Mapping[str, object]) -> str:
+    """State, endpoint, for how long, why, what next."""
+    where = f" ({at['endpoint']})" if at.get("endpoint") else ""
+    why = f": {at['reason']}" if at.get("reason") else ""
+    again = at.get("next_attempt_in_s")
+    then = f"; next attempt in {duration(again)}" if isinstance(again, (int, float)) else ""
+    return f"{at.get('state', '?')}{where} for {duration(number(at, 'for_s'))}{why}{then}"
+
+
+def sound(at: Mapping[str, object], *more: str) -> str:
+    """Device, claim, level, trouble."""
+    said = [f"{at.get('state', '?')} on {at.get('device', '?')}" + (f": {at['reason']}" if at.get("reason") else "")]
+    if at.get("state") == "running" and "level_dbfs" in at:
+        said.append(f"{number(at, 'level_dbfs'):.0f} dBFS")
+        said.append(f"gate {at.get('gate', '?')}")
+    for name in ("xruns", "reopened"):
+        if number(at, name):
+            said.append(f"{name} {number(at, name):g}")
+    return ", ".join(said)
+
+
+def panel(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Lamp, pins, buttons that do not work."""
+    pins = part(at, "lines").get("pins")
+    stuck = ", the talk button is stuck" if part(at, "panel", "talk").get("stuck") else ""
+    yield "panel", f"lamp {at.get('lamp', '?')}" + (f", {pins} pins" if pins else "") + stuck
+    for sentence in [*items(at, "problems"), *items(part(at, "panel"), "troubles")]:
+        yield "", f"! {sentence}"
+
+
+def session(at: Mapping[str, object]) -> str:
+    """Whether somebody talks."""
+    if not at.get("id"):
+        return "none"
+    calls = ", ".join(f"{part(call).get('tool')} {part(call).get('state')}" for call in items(at, "calls"))
+    return f"{at['id']} on {at.get('endpoint', '?')}, turn {at.get('turn', '?')}" + (f"; {calls}" if calls else "")
+
+
+def usage(at: Mapping[str, object]) -> str:
+    """What it has cost since start."""
+    said = [count(number(at, name), what) for name, what in (("sessions", "session"), ("turns", "turn")) if name in at]
+    if "session_s" in at:
+        said.append(duration(number(at, "session_s")))
+    for name, way in (("bytes_up", "up"), ("bytes_down", "down")):
+        if name in at:
+            said.append(f"{number(at, name) / 1e6:.1f} MB {way}")
+    return ", ".join(said)

@@ -1,0 +1,123 @@
+"""kioskctl's terminal side: text that cannot steer a terminal, colours where they help, and ``kioskctl watch``.
+
+Standard library only, and little of it: ``kioskctl`` must answer at once on a small board.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+
+# As in scripts/run, so that a person learns one set. A terminal's own colours: readable on dark and light.
+COLOURS = {
+    "gate": "36",
+    "turn": "36",
+    "link": "34",
+    "session": "34",
+    "lamp": "33",
+    "mute": "33",
+    "part": "33",
+    "tool": "35",
+    "decision": "1;35",
+    "relay": "1;32",
+    "speech": "32",
+    "latency": "2",
+    "error": "1;31",
+    "stop": "1;31",
+}
+GOOD, BAD, DIM = "1;32", "1;31", "2"
+
+Paint = Callable[[str, str], str]
+
+
+def clean(value: object) -> str:
+    """As text on one line. What the service or a visitor said stands in notes: control characters become dots."""
+    text = str(value)
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "·" for letter in text)
+
+
+def painter() -> Paint:
+    """(code, text) -> coloured text, or the text as it is where colours are not wanted (no-color.org) or not shown."""
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
+        return lambda code, text: f"\033[{code}m{text}\033[0m"
+    return lambda code, text: text
+
+
+def say(line: str) -> bool:
+    """Print one line at once; False when the reader (``| head``) has gone and nothing more need be said."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at exit and would complain; nobody is there to read that either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+class Rows:
+    """Makes a line of each note: local time, kind, text. A line with the date comes first when the day changes."""
+
+    def __init__(self, paint: Paint) -> None:
+        from datetime import datetime  # only a watch needs it
+
+        self._parse = datetime.fromisoformat
+        self._paint = paint
+        self._day = datetime.now().strftime("%Y-%m-%d")
+
+    def lines(self, note: Mapping[str, object]) -> list[str]:
+        """One line, or two."""
+        kind = clean(note.get("kind", ""))
+        before, at = self._when(note)
+        return [*before, f"{at}  {self._paint(COLOURS.get(kind, '0'), f'{kind:<9}')} {clean(note.get('text', ''))}"]
+
+    def _when(self, note: Mapping[str, object]) -> tuple[list[str], str]:
+        try:
+            wall = self._parse(str(note["wall"])).astimezone()
+        except (KeyError, ValueError):
+            return [], " " * 12
+        day = wall.strftime("%Y-%m-%d")
+        if day == self._day:
+            return [], wall.strftime("%H:%M:%S.%f")[:12]
+        self._day = day
+        return [self._paint(DIM, f"-- {day}")], wall.strftime("%H:%M:%S.%f")[:12]
+
+
+def follow(asked: socket.socket, raw: bool) -> str:
+    """Print notes as they come, until Ctrl-C or until nobody reads.
+
+    Args:
+        asked: the connection, after the request.
+        raw: the daemon's lines as they are.
+
+    Returns:
+        empty, or the sentence that says why the daemon ended it.
+    """
+    rows = None if raw else Rows(painter())
+    asked.settimeout(None)
+    try:
+        with asked, asked.makefile("rb") as lines:
+            for line in lines:
+                note = _note(line)
+                if note is None:
+                    return "kioskd said something that is no note; kioskctl and kioskd are of different versions"
+                if note.get("ok") is False:
+                    return clean(note.get("error", "kioskd refused"))
+                shown = [line.decode("utf-8", "replace").rstrip("\n")] if rows is None else rows.lines(note)
+                if not all(map(say, shown)):
+                    return ""
+    except KeyboardInterrupt:
+        return ""
+    except OSError as error:
+        return f"the connection to kioskd broke: {error.strerror or error}"
+    return "kioskd has ended; see: journalctl -u kioskd -e"
+
+
+def _note(line: bytes) -> dict[str, object] | None:
+    try:
+        note = json.loads(line)
+    except ValueError:
+        return None
+    return note if isinstance(note, dict) else None

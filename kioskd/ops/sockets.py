@@ -1,0 +1,103 @@
+"""A unix socket's place in the file system: taken in one step, from the dead only, with the right group and mode."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import stat
+
+log = logging.getLogger(__name__)
+
+
+class Place:
+    """The path of one listening socket: ``prepare``, then listen, then ``take``; at the end ``leave``. Any thread.
+
+    The socket is made ready beside its place and moved there in one step: nobody meets one that does not listen yet
+    or whose mode is wider than it should be, and what a dead daemon left behind is replaced.
+
+    Args:
+        path: at most 90 bytes or so; the kernel takes 107 (unix(7)), and a suffix is needed for a moment.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fresh = f"{path}.{os.getpid()}"
+        self._inode: int | None = None
+
+    def prepare(self, group: str, alone: int) -> socket.socket:
+        """A bound socket that belongs to ``group``; where that cannot be, it has the mode ``alone`` instead of 0660.
+
+        Raises:
+            OSError: the path is another living daemon's, or cannot be used; the text is a sentence.
+        """
+        _look_for_another(self.path)
+        listening = socket.socket(socket.AF_UNIX)
+        try:
+            if os.path.lexists(self._fresh):
+                os.unlink(self._fresh)  # of a daemon with our own process id, so it is dead; containers repeat them
+            listening.bind(self._fresh)
+            self._inode = os.stat(self._fresh).st_ino
+            _admit(self._fresh, group, alone)
+        except OSError:
+            listening.close()
+            self.leave()
+            raise
+        return listening
+
+    def take(self) -> None:
+        """Let it be found. Call it once the socket listens.
+
+        Raises:
+            OSError: the folder does not allow it.
+        """
+        os.rename(self._fresh, self.path)
+
+    def leave(self) -> None:
+        """Take our socket away; another daemon's, put there meanwhile, stays."""
+        for path in (self._fresh, self.path):
+            try:
+                if os.lstat(path).st_ino == self._inode:
+                    os.unlink(path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                log.warning("%s stays behind: %s", path, error.strerror)
+        self._inode = None
+
+
+def _look_for_another(path: str) -> None:
+    """Raise OSError with a sentence when something that lives, or is not ours to replace, has this path."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(errno.EEXIST, f"{path} is in the way: it is no socket; remove it")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1.0)
+            probe.connect(path)
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        log.info("%s was left behind by a daemon that is gone; it is replaced", path)
+        return
+    except BlockingIOError:
+        pass  # its queue is full: it lives, and is busy
+    folder = os.path.dirname(path)
+    raise OSError(
+        errno.EADDRINUSE, f"another kioskd serves {folder}; stop it, or give this one its own ops.runtime_dir"
+    )
+
+
+def _admit(path: str, group: str, alone: int) -> None:
+    """Give the socket to its group; where that cannot be, it gets the mode ``alone``."""
+    import grp  # here alone: once at start
+
+    mode = 0o660
+    try:
+        os.chown(path, -1, grp.getgrnam(group).gr_gid)
+    except KeyError:
+        mode = alone
+    except PermissionError:
+        mode = alone
+        log.warning("%s cannot be given to the group %s: kioskd's user is not in it", path, group)
+    os.chmod(path, mode)

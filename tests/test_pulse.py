@@ -1,0 +1,95 @@
+"""The heartbeat: proof feeds the watchdog, and the lamp is never left lying."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Awaitable, Callable
+
+from kioskd.app import House, Source
+from kioskd.config.sections import Audio, Config, Endpoint, Lamp, Ops, Panel, Talk
+from kioskd.core.events import MuteAsked, PartChanged
+from kioskd.core.words import PartState
+from kioskd.pulse import Pulse
+
+
+def config(tmp_path: Path) -> Config:
+    return Config(
+        service=(Endpoint(dialect="local", url="ws://127.0.0.1:9/waves/v1/s2s"),),
+        talk=Talk(mode="voice"),
+        audio=Audio(input="null", output="null"),
+        panel=Panel(pins="simulated", lamp=Lamp(single="GPIO22")),
+        ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)),
+    )
+
+
+def in_house(tmp_path: Path, play: Callable[[House], Awaitable[Any]]) -> Any:
+    """Open a whole house on simulated hardware, play in it, close it."""
+
+    async def main() -> Any:
+        house = House(config(tmp_path), Source("kiosk.yaml", ()), asyncio.get_running_loop().time(), set())
+        try:
+            await house.open()
+            return await asyncio.wait_for(play(house), 20)
+        finally:
+            await house.close()
+
+    return asyncio.run(main())
+
+
+def parts(house: House) -> Pulse:
+    return house.pulse
+
+
+async def settled(house: House, part: str, state: PartState) -> None:
+    """Wait until a part claims a state."""
+    while parts(house).health.state(part) is not state:
+        await asyncio.sleep(0.01)
+
+
+def test_a_house_that_moves_feeds_the_watchdog(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[bool, int]:
+        await settled(house, "capture", PartState.RUNNING)
+        before = house.notifier.fed
+        house.pulse.beat()
+        return house.pulse.verdict().ok, house.notifier.fed - before
+
+    assert in_house(tmp_path, play) == (True, 1)
+
+
+def test_a_microphone_that_stands_still_starves_it(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[str, int]:
+        await settled(house, "capture", PartState.RUNNING)
+        before = house.notifier.fed
+        house.pulse.health.progress("capture", -5, asyncio.get_running_loop().time() - 60)
+        frozen = house.capture.progress()
+        house.capture.progress = lambda: frozen  # type: ignore[method-assign]
+        house.pulse.health._parts["capture"].moved_at -= 60
+        house.pulse.health._parts["capture"].count = frozen.periods + frozen.ticks
+        house.pulse.beat()
+        return house.pulse.verdict().starving, house.notifier.fed - before
+
+    starving, fed = in_house(tmp_path, play)
+    assert "the microphone claims to be running" in starving and fed == 0
+
+
+def test_the_lamp_shows_a_failed_part_and_forgets_it_when_it_heals(tmp_path: Path) -> None:
+    async def play(house: House) -> list[str]:
+        seen = []
+        for state, reason in ((PartState.FAILED, "the button is stuck"), (PartState.RUNNING, "")):
+            house.pulse.heard(PartChanged("panel", state, reason))
+            assert house.pulse.light is not None
+            seen.append(house.pulse.light.name)
+        return seen
+
+    assert in_house(tmp_path, play) == ["fault", "idle"]
+
+
+def test_mute_reaches_the_lamp(tmp_path: Path) -> None:
+    async def play(house: House) -> str:
+        house.inbox.post(MuteAsked(True))
+        while house.pulse.light is None or house.pulse.light.name != "muted":
+            await asyncio.sleep(0.01)
+        return house.pulse.sentence()
+
+    assert in_house(tmp_path, play).startswith("muted")

@@ -1,0 +1,89 @@
+"""The status page holds what the contract names, and the change socket's commands do what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, Awaitable, Callable
+
+import pytest
+
+from kioskd import report
+from kioskd.app import House, Source
+from kioskd.config.sections import Audio, Button, Config, Endpoint, Ops, Panel, Talk
+
+CONTRACT = ("phase", "link", "audio", "panel", "health", "session", "config", "usage", "version")
+
+
+def in_house(tmp_path: Path, play: Callable[[House], Awaitable[Any]], **panel: Any) -> Any:
+    """Open a whole house on simulated hardware, play in it, close it."""
+    config = Config(
+        service=(Endpoint(dialect="local", url="ws://127.0.0.1:9/waves/v1/s2s"),),
+        talk=Talk(mode="push_to_talk"),
+        audio=Audio(input="null", output="null"),
+        panel=Panel(**{"pins": "simulated", "talk": Button(pin="GPIO17"), **panel}),
+        ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)),
+    )
+
+    async def main() -> Any:
+        house = House(config, Source("kiosk.yaml", ("a warning",)), asyncio.get_running_loop().time(), set())
+        try:
+            await house.open()
+            return await asyncio.wait_for(play(house), 20)
+        finally:
+            await house.close()
+
+    return asyncio.run(main())
+
+
+def test_the_page_is_json_and_holds_what_the_contract_names(tmp_path: Path) -> None:
+    async def play(house: House) -> dict[str, Any]:
+        return report.status(house)
+
+    page = json.loads(json.dumps(in_house(tmp_path, play)))
+    assert set(CONTRACT) <= set(page)
+    assert page["health"] == {"ok": True, "reasons": []}
+    assert page["config"]["warnings"] == ["a warning"]
+    assert page["audio"]["capture"]["device"] == "null"
+    assert page["link"]["state"] == "asleep"
+
+
+def test_a_press_from_outside_is_a_press(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[dict[str, Any], str]:
+        press = report.changes(house)["panel"]
+        reply = press({"verb": "press", "name": "talk"})
+        while house.machine.state.down == {}:
+            await asyncio.sleep(0.01)
+        phase = report.status(house)["phase"]
+        press({"verb": "release", "name": "talk"})
+        while house.machine.state.down:
+            await asyncio.sleep(0.01)
+        return dict(reply), str(phase)
+
+    assert in_house(tmp_path, play) == ({"panel": "talk", "verb": "press"}, "listening")
+
+
+@pytest.mark.parametrize(
+    "request_", [{"verb": "press", "name": "bell"}, {"verb": "kick", "name": "talk"}, {"verb": "press"}, {}]
+)
+def test_a_wrong_press_is_a_sentence(tmp_path: Path, request_: dict[str, object]) -> None:
+    async def play(house: House) -> str:
+        with pytest.raises(ValueError) as told:
+            report.changes(house)["panel"](request_)
+        return str(told.value)
+
+    assert len(in_house(tmp_path, play)) > 10
+
+
+def test_mute_and_unmute(tmp_path: Path) -> None:
+    async def play(house: House) -> list[bool]:
+        seen = []
+        for name, on in (("mute", True), ("unmute", False)):
+            report.changes(house)[name]({})
+            while house.machine.state.muted is not on:
+                await asyncio.sleep(0.01)
+            seen.append(bool(report.status(house)["muted"]))
+        return seen
+
+    assert in_house(tmp_path, play) == [True, False]
