@@ -153,7 +153,7 @@ def start(folder: Path, env: Mapping[str, str]) -> Daemon:
             process = subprocess.Popen(command, env=env, stderr=log, stdout=log)
         running = Daemon(folder, process, 0.0)
         notify.settimeout(0.2)
-        while (now := time.monotonic()) < began + START_S:
+        while time.monotonic() < began + START_S:
             try:
                 told = notify.recv(4096)
             except TimeoutError:

@@ -1,4 +1,4 @@
-"""``kioskctl status`` as a page for people: what is wrong first, and since when. Pure: the status comes in, lines go out.
+"""``kioskctl status`` as a page for people: what is wrong first, and since when. Pure: status in, lines out.
 
 What the page lacks (an older or a newer daemon) is left out or shown as a question mark; it is never an error.
 """
@@ -24,9 +24,9 @@ def items(of: Mapping[str, object], name: str) -> list[object]:
 
 
 def number(of: Mapping[str, object], name: str) -> float:
-    """A number inside the page; 0 when it is not there."""
+    """A number inside the page; 0 when it is not there, or not one to reckon with (JSON of Python may hold NaN)."""
     found = of.get(name)
-    return float(found) if isinstance(found, (int, float)) else 0.0
+    return float(found) if isinstance(found, (int, float)) and abs(found) < 1e15 else 0.0
 
 
 def duration(seconds: float) -> str:
@@ -63,8 +63,8 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """(label, text) of everything that the page has."""
     yield "phase", f"{status.get('phase', '?')}" + (", muted" if status.get("muted") else "")
     yield "link", link(part(status, "link"))
-    yield "microphone", sound(part(status, "audio", "capture"), "gate")
-    yield "speaker", sound(part(status, "audio", "playback"), "")
+    yield "microphone", sound(part(status, "audio", "capture"))
+    yield "speaker", sound(part(status, "audio", "playback"))
     yield from panel(part(status, "panel"))
     yield "session", session(part(status, "session"))
     for at, tool in enumerate(items(status, "tools")):
@@ -85,12 +85,13 @@ def link(at: Mapping[str, object]) -> str:
     """State, endpoint, for how long, why, what next."""
     where = f" ({at['endpoint']})" if at.get("endpoint") else ""
     why = f": {at['reason']}" if at.get("reason") else ""
-    again = at.get("next_attempt_in_s")
-    then = f"; next attempt in {duration(again)}" if isinstance(again, (int, float)) else ""
+    then = ""
+    if at.get("next_attempt_in_s") is not None:
+        then = f"; next attempt in {duration(number(at, 'next_attempt_in_s'))}"
     return f"{at.get('state', '?')}{where} for {duration(number(at, 'for_s'))}{why}{then}"
 
 
-def sound(at: Mapping[str, object], *more: str) -> str:
+def sound(at: Mapping[str, object]) -> str:
     """Device, claim, level, trouble."""
     said = [f"{at.get('state', '?')} on {at.get('device', '?')}" + (f": {at['reason']}" if at.get("reason") else "")]
     if at.get("state") == "running" and "level_dbfs" in at:

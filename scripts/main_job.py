@@ -11,16 +11,19 @@ scripts/run --serve                   stay up as a daemon on simulated hardware,
 from __future__ import annotations
 
 import argparse
+import re
 import sqlite3
 import sys
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from listen_back import hear, words
-from stage import ANSWERS, DOOR, TOOLS, Stage, StageError
+from stage import ANSWERS, DOOR, PHRASES, TOOLS, Stage, StageError
 from story import Story
 
-from kioskd.voice.intents import expected_tool
+from kioskd.voice.intents import Kind, expected_tool, understand
+from kioskd.voice.sentences import CONTRARY, GREETING, NEGATED, NOT_UNDERSTOOD, WELCOME, spoken_time
 
 REQUEST = "Please unlock the front door."
 # The whole conversation takes about 15 s; a slow emulated board is given eight times that.
@@ -58,7 +61,7 @@ def judge(stage: Stage, asked: str | None, live: bool) -> tuple[bool, str]:
     if asked != DOOR:
         if on:
             return False, f"the relay moved {on} times although nobody asked for the door"
-        return answered(stage, "the door stayed shut, as it should: it was not asked for")
+        return answered(stage, "the door stayed shut, as it should: it was not asked for", other_answers(stage.say))
     if not stage.confirm:
         moved = f"the relay moved {on} times WITHOUT a confirmation" if on else "nobody held the button"
         return False, f"the door stayed shut: {moved}" if not on else moved
@@ -71,18 +74,33 @@ def judge(stage: Stage, asked: str | None, live: bool) -> tuple[bool, str]:
         )
     if live:
         return True, "the door opened exactly once"
-    return answered(stage, "the door opened exactly once", ANSWERS["door"])
+    return answered(stage, "the door opened exactly once", [ANSWERS["door"]])
 
 
-def answered(stage: Stage, so_far: str, expected: str = "") -> tuple[bool, str]:
-    """Let the independent recogniser listen to answer.wav."""
+def other_answers(say: str) -> list[str]:
+    """What the service may answer to a sentence that asks for no tool; any of these will do."""
+    kind = understand(say, TOOLS).kind
+    if kind is Kind.TIME:
+        now = datetime.now()
+        spoken = [now - timedelta(minutes=ago) for ago in (0, 1)]
+        return [spoken_time(moment.hour, moment.minute) for moment in spoken]
+    known = {Kind.GREETING: [GREETING], Kind.THANKS: [WELCOME]}
+    return known.get(kind, [NOT_UNDERSTOOD, NEGATED, CONTRARY, "You can say: " + PHRASES[0] + "."])
+
+
+def sentences(answer: str) -> list[str]:
+    """Its sentences, as the recogniser writes them."""
+    return [words(part) for part in re.split(r"[.?!]", answer) if words(part)]
+
+
+def answered(stage: Stage, so_far: str, expected: list[str]) -> tuple[bool, str]:
+    """Let the independent recogniser listen to answer.wav; any of the expected answers, whole, is enough."""
     wav = stage.out / "answer.wav"
-    heard = [text for text in hear(wav, [*ANSWERS.values()]) if text] if wav.exists() else []
-    stage.story.line(f"an independent recogniser hears in answer.wav: {heard or 'nothing it knows'}")
-    if expected and words(expected) not in heard:
-        return False, f"{so_far}, but the recogniser does not find {expected!r} in the answer"
-    if not expected and not stage.sounded:
-        return False, f"{so_far}, but there was no spoken answer"
+    wanted = [sentences(answer) for answer in expected]
+    heard = [text for text in hear(wav, [text for answer in wanted for text in answer]) if text] if wav.exists() else []
+    stage.story.line(f"An independent recogniser hears in answer.wav: {heard or 'nothing it knows'}")
+    if not any(set(answer) <= set(heard) for answer in wanted):
+        return False, f"{so_far}, but the recogniser does not find the answer ({expected[0]!r})"
     return True, f"{so_far}, and the answer was heard"
 
 

@@ -24,10 +24,7 @@ from kioskd.core.phrases import describe
 from kioskd.core.resample import make_resampler
 
 DOOR = "unlock_door"
-ANSWERS = {
-    "door": "The front door is open now. Please come in.",
-    "staff": "Somebody will come in a moment.",
-}
+ANSWERS = {"door": "The front door is open now. Please come in."}
 PHRASES = ("unlock the front door", "unlock the door", "open the front door", "open the door")
 HOLD_MS = 600
 # The visitor begins to speak this long after the daemon was started: a box on a wall is up long before anyone comes.
@@ -128,10 +125,12 @@ class Stage:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.relay_on = self.relay_off = 0
         self.asked_hand = self.sounded = False
+        self.say = ""
         self.lost = ""  # why the daemon gave the turn up, in its own words
 
     def open(self, say: str) -> None:
         """Write the files, start the voice service and the daemon."""
+        self.say = say
         if not self.live:
             speak(say, self.out / "request.wav")
         port = self._start_voice()

@@ -108,8 +108,8 @@ class Relay:
 
     def _claim(self) -> str:
         """Take the relay for one pulse; else a sentence."""
+        now = self._clock()
         with self._claim_lock:
-            now = self._clock()
             if self._stopping.is_set():
                 return "kioskd is ending; nothing moves any more."
             if self._running:

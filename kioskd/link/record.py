@@ -118,9 +118,9 @@ class Record:
             self._outage_since = None
 
     @property
-    def in_outage(self) -> bool:
-        """Something failed, and nothing has worked since."""
-        return self._outage_since is not None
+    def outage(self) -> Failure | None:
+        """What failed last, if nothing has worked since."""
+        return None if self._outage_since is None else self.last_failure
 
     def snapshot(self) -> dict[str, object]:
         """For status: plain values only."""

@@ -50,8 +50,7 @@ class Supervisor:
         limits: deadlines and bounds.
         on_sent: called with each chunk of speech after its bytes were handed to the socket.
 
-    Raises:
-        ValueError: no endpoint, or two of one name.
+    ValueError is raised when there is no endpoint, or two have one name.
     """
 
     def __init__(
@@ -123,9 +122,9 @@ class Supervisor:
         self._greet = False
         if self._attempt is not None:
             self._attempt.hang_up(reason)
-        elif self._record.in_outage and self._record.last_failure is not None:
+        elif self._record.outage is not None:
             # Still true, but the next attempt that it promised will not be made.
-            self._record.set(self._record.state, self._record.endpoint, self._record.last_failure.sentence)
+            self._record.set(self._record.state, self._record.endpoint, self._record.outage.sentence)
         self._news.wake()
 
     def press(self) -> None:
@@ -179,12 +178,11 @@ class Supervisor:
     def snapshot(self) -> dict[str, object]:
         """For status."""
         conversation = None if self._attempt is None else self._attempt.conversation
-        waits = self._wanted and self._attempt is None
-        wait_s = self._course.wait_s(self._clock())
+        wait_s = self._course.wait_s(self._clock()) if self._wanted and self._attempt is None else None
         return {
             **self._record.snapshot(),
             "wanted": self._wanted,
-            "next_attempt_in_s": round(wait_s, 1) if waits else None,
+            "next_attempt_in_s": None if wait_s is None else round(wait_s, 1),
             "waiting_ms": self._uplink.waiting_ms,
             "default_voice_at": sorted(self._course.voiceless),
             "failovers": self._course.failovers,
@@ -206,17 +204,17 @@ class Supervisor:
                 log.exception("= the link lost its thread")
                 self._record.totals.faults += 1
                 self._record.set(Link.OFFLINE, "", "an error in the link itself; the journal has the traceback")
-                await self._pause(self._limits.tick_s)
+                await self._news.rest(self._limits.tick_s)
 
     async def _turn(self) -> None:
         now = self._clock()
         if not self._wanted:
             self._lookout.look(self._endpoints[self._course.current])
-            await self._pause(self._limits.tick_s)
+            await self._news.rest(self._limits.tick_s)
             return
         wait_s = self._course.wait_s(now)
         if wait_s > 0:
-            await self._pause(wait_s)
+            await self._news.rest(min(wait_s, self._limits.tick_s))
         elif self._course.begin(now):
             index = self._course.current
             self._judge(index, await self._try(self._endpoints[index]))
@@ -229,9 +227,6 @@ class Supervisor:
             return await self._attempt.run()
         finally:
             self._attempt = None
-
-    async def _pause(self, seconds: float) -> None:
-        await self._news.rest(min(seconds, self._limits.tick_s))
 
     def _ticked(self) -> None:
         self._ticked_at = self._clock()
@@ -259,10 +254,9 @@ class Supervisor:
         self._post(SessionReady(session, name))
 
     def _answer_ended(self, ended: Ended) -> None:
+        self._record.totals.add_usage(ended.usage or {})
         if ended.status == "completed":
             self._course.completed()
-        if ended.usage:
-            self._record.totals.add_usage(ended.usage)
 
     def _judge(self, index: int, ending: Ending) -> None:
         """An attempt, or its session, is over: what now?"""
@@ -282,25 +276,23 @@ class Supervisor:
         self._course.rested(now)
         if ending.was_ready:
             self._lookout.proven()
-        last = self._record.last_failure
-        if self._record.in_outage and last is not None:
-            self._record.set(Link.OFFLINE, setup.name, last.sentence)
-        else:
+        if self._record.outage is None:
             self._record.set(Link.ASLEEP, setup.name, ending.failure.sentence)
+        else:
+            self._record.set(Link.OFFLINE, setup.name, self._record.outage.sentence)
 
     def _show_wait(self, setup: EndpointSetup, failure: Failure, now: float) -> None:
+        state = Link.BUSY if failure.trouble is Trouble.CAPACITY else Link.OFFLINE
         if self._course.refused_s(now) > 0:
             state = Link.REFUSED
-        else:
-            state = Link.BUSY if failure.trouble is Trouble.CAPACITY else Link.OFFLINE
         again = f"; trying again in {self._course.wait_s(now):.0f} s" if self._wanted else ""
         self._record.set(state, setup.name, failure.sentence + again)
 
     def _of(self, session: str, endpoint: str | None = None) -> Conversation | None:
         """The conversation of that session, if it is the one that is there."""
         conversation = None if self._attempt is None else self._attempt.conversation
-        if conversation is not None and conversation.ready and conversation.id == session:
-            if endpoint in (None, conversation.endpoint):
+        if conversation is not None and conversation.ready:
+            if conversation.id == session and endpoint in (None, conversation.endpoint):
                 return conversation
         self._record.totals.late_outputs += 1
         return None

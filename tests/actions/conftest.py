@@ -1,18 +1,16 @@
-"""A line that works, an inbox that can be waited for, and tools to play with."""
+"""A line that works, and an inbox that can be waited for."""
 
 from __future__ import annotations
 
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Callable, Iterator, TypeVar
 
 import pytest
 
 from kioskd.actions.ledger import Ledger
-from kioskd.config.sections import Action, Policy, RelayAction, Tool
 from kioskd.core.events import Event
-from kioskd.core.words import CallKey
 
 E = TypeVar("E", bound=Event)
 
@@ -67,21 +65,6 @@ class FakeLine:
         return sum(1 for on, _ in self.edges if on)
 
 
-class FakeInput:
-    """An input line; ``error`` is raised when it is read."""
-
-    def __init__(self, active: bool = True, error: Exception | None = None) -> None:
-        self.name = "GPIO6"
-        self._active = active
-        self._error = error
-
-    @property
-    def active(self) -> bool:
-        if self._error is not None:
-            raise self._error
-        return self._active
-
-
 class Posts:
     """What was posted, in order; ``wait`` for an event instead of sleeping."""
 
@@ -107,20 +90,6 @@ class Posts:
         with self._changed:
             assert self._changed.wait_for(lambda: len(found()) >= count, PATIENCE_S), f"no {kind}: {self.events}"
         return found()[count - 1]
-
-
-def key(call_id: str = "call_1", session: str = "sess_1") -> CallKey:
-    return CallKey("hydra", session, call_id)
-
-
-def door(name: str = "open_door", pulse_ms: int = 30, min_gap_s: float = 0.1, **policy: Any) -> Tool:
-    return Tool(
-        name=name,
-        description="Opens the door.",
-        class_="access",
-        action=Action(relay=RelayAction(pin="GPIO27", pulse_ms=pulse_ms, min_gap_s=min_gap_s)),
-        policy=Policy(**{"allow": True, **policy}),
-    )
 
 
 @pytest.fixture

@@ -138,6 +138,19 @@ def test_a_pulse_without_an_end_cannot_be_made(line: Any, posts: Any, pulse_s: f
 
 
 def test_after_a_stop_nothing_is_energised_even_by_a_pulse_that_had_begun(line: Any, posts: Any) -> None:
-    relay = make(line, posts, clock=lambda: (relay.stop(), 1.0)[1])  # stops between the claim and the line
-    assert not relay.pulse().ok
+    claimed = threading.Event()
+    relay = make(line, posts, clock=lambda: float(claimed.set() is None))
+    with relay._line_lock:  # the pulse is held between its claim and the line
+        pulse = Pulse(relay)
+        assert claimed.wait(20.0)
+        relay.stop()
+    assert "kioskd is ending" in pulse.end().reason
     assert line.rises == 0
+
+
+def test_stop_does_not_wait_for_a_thread_that_is_stuck_in_the_line(line: Any, posts: Any) -> None:
+    relay = make(line, posts)
+    line._on = True
+    with relay._line_lock:
+        relay.stop()
+        assert not line.is_on

@@ -147,6 +147,15 @@ async def well(visit: Visit) -> None:
     await visit.stay()
 
 
+async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A TCP server that takes connections and never answers."""
+    try:
+        await reader.read()
+    except ConnectionError:
+        pass
+    writer.close()
+
+
 class Peer:
     """A service: one script for each connection, the last one for all that follow."""
 
@@ -321,6 +330,7 @@ class Kit:
     Bench = Bench
     setup_for = staticmethod(setup_for)
     well = staticmethod(well)
+    silence = staticmethod(silence)
     fast = FAST
     key = KEY
     patience_s = PATIENCE_S

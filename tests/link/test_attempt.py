@@ -59,7 +59,7 @@ def test_it_tells_how_far_it_came(kit: Any) -> None:
 
 def test_it_can_be_ended_while_nobody_has_answered(kit: Any) -> None:
     async def main() -> None:
-        async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as silent:
+        async with await asyncio.start_server(kit.silence, "127.0.0.1", 0) as silent:
             attempt = attempt_for(kit, f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}/", [])
             running = asyncio.create_task(attempt.run())
             await asyncio.sleep(0.05)

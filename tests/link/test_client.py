@@ -107,9 +107,11 @@ def test_a_server_that_says_nothing_hangs_up_or_speaks_another_language(kit: Any
 
             async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 await reader.readuntil(b"\r\n\r\n")
-                if answer is not None:
+                if answer is None:
+                    await reader.read()
+                else:
                     writer.write(answer)
-                    writer.close()
+                writer.close()
 
             async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
                 port = server.sockets[0].getsockname()[1]

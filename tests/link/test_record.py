@@ -39,10 +39,11 @@ def test_the_journal_hears_of_an_outage_once(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.DEBUG):
         for _ in range(3):
             record.failed("hydra", LOST)
-        assert record.in_outage
+        assert record.outage is LOST
         now[0] = 2.5
         record.healthy("hydra")
         record.healthy("hydra")
+        assert record.outage is None
         record.failed("hydra", LOST)  # opens and breaks in turns: the same outage
         record.healthy("hydra")
         now[0] += SAME_OUTAGE_S

@@ -348,15 +348,24 @@ def test_a_refused_voice_is_left_out_of_the_next_session(kit: Any) -> None:
 
 def test_closing_while_the_dial_hangs_ends_it_at_once(kit: Any) -> None:
     async def main() -> None:
-        silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        called, gone = asyncio.Event(), asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            called.set()
+            await kit.silence(reader, writer)
+            gone.set()
+
+        silent = await asyncio.start_server(listen, "127.0.0.1", 0)
         async with silent:
             port = silent.sockets[0].getsockname()[1]
             async with kit.Bench(kit.setup_for(f"ws://127.0.0.1:{port}/")) as bench:
                 bench.link.open("a press", False)
-                await bench.state(Link.CONNECTING)
+                await asyncio.wait_for(called.wait(), kit.patience_s)
                 bench.link.close("the visitor went away")
                 asleep = await bench.state(Link.ASLEEP)
                 assert asleep.reason == "the visitor went away"
+                await asyncio.wait_for(gone.wait(), kit.patience_s)
 
     asyncio.run(main())
 

@@ -43,7 +43,7 @@ TOOLS = [DOOR, STAFF, LIGHT]
 
 
 @lru_cache(maxsize=None)
-def speech(text: str, voice: str = "en-us+f2", speed: int = 150) -> bytes:
+def speech(text: str, voice: str = "en-us+m3", speed: int = 140) -> bytes:
     """A sentence as PCM16 at 16 kHz."""
     command = ["espeak-ng", "--stdout", "-v", voice, "-s", str(speed), text]
     wav = subprocess.run(command, capture_output=True, check=True, timeout=20).stdout
@@ -96,7 +96,7 @@ class Client:
             audio = base64.b64encode(pcm[start : start + piece].ljust(piece, b"\0")).decode()
             await self.send("input_audio_buffer.append", audio=audio)
 
-    async def talk(self, text: str, voice: str = "en-us+f2") -> None:
+    async def talk(self, text: str, voice: str = "en-us+m3") -> None:
         """One spoken turn with the silence around it."""
         await self.append(silence(400) + speech(text, voice) + silence(900))
 

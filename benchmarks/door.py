@@ -1,0 +1,114 @@
+"""The command line: chooses figures, takes them one after the other, prints them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import traceback
+from typing import Callable, Mapping, Sequence
+
+from benchmarks import latency, life, pure
+from benchmarks.figure import Figure, Measured, ProbeFailed, Target
+from benchmarks.host import machine
+
+TARGETS: tuple[Target, ...] = (
+    Target("uplink_ms", "ms", 3.0, "last sample of a chunk to its bytes on the socket, p99", latency.uplink_ms),
+    Target("downlink_ms", "ms", 13.0, "delta received to its first sample at the device, p99", latency.downlink_ms),
+    Target("cut_ms", "ms", 10.0, "cut to the first silent sample at the device, p99", latency.cut_ms),
+    Target("idle_cpu_pct", "%", 1.5, "of one core while nobody speaks", life.idle),
+    Target("talk_cpu_pct", "%", 5.0, "of one core in a half-duplex conversation", life.talk),
+    Target("pss_mb", "MB", 55.0, "memory after a conversation", life.talk),
+    Target("ready_s", "s", 0.8, "process start to READY, median", life.ready),
+    Target("silent_bytes", "bytes", 0.0, "sent to the service in a silent minute", life.idle),
+    Target("machine_us", "us", 100.0, "one step of the machine, median", pure.machine_us),
+    Target("policy_us", "us", 50.0, "one tool call judged, median", pure.policy_us),
+    Target("decode_us", "us", 10.0, "20 ms of 48 kHz from frame to samples, median", pure.decode_us),
+    Target("encode_us", "us", 5.0, "20 ms of speech to its frame, median", pure.encode_us),
+)
+VERDICTS = {True: "ok", False: "OVER", None: "not measured"}
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure what kioskd costs and how quick it is. All of it takes about three minutes.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures to take; default: all")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.add_argument("--list", action="store_true", help="only say what there is")
+    return parser.parse_args(given)
+
+
+def take(targets: Sequence[Target], told: Callable[[Target], None]) -> list[Figure]:
+    """Take these figures; a run that serves several is done once.
+
+    Args:
+        told: called before each run.
+    """
+    figures: list[Figure] = []
+    results: dict[Callable[[], object], Mapping[str, Measured] | str] = {}
+    for target in targets:
+        if target.run not in results:
+            told(target)
+            results[target.run] = attempt(target)
+        figures.append(figure(target, results[target.run]))
+    return figures
+
+
+def attempt(target: Target) -> Mapping[str, Measured] | str:
+    """What a run brought, or why it brought nothing."""
+    try:
+        return target.run()
+    except ProbeFailed as failure:
+        return str(failure)
+    except Exception as error:
+        # The boundary of one benchmark: those behind it are taken all the same.
+        traceback.print_exc()
+        return f"{type(error).__name__}: {error}"
+
+
+def figure(target: Target, result: Mapping[str, Measured] | str) -> Figure:
+    """The row of one target."""
+    if isinstance(result, str):
+        return Figure(target.name, None, target.unit, target.bound, {"probe": result, "machine": machine()})
+    measured = result[target.name]
+    detail = {"story": measured.story, **measured.detail, "machine": machine()}
+    return Figure(target.name, measured.value, target.unit, target.bound, detail)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """For people."""
+    lines = [f"{'figure':<14} {'value':>10} {'bound':>9}        {'verdict':<13} what was measured"]
+    for row in figures:
+        value = "-" if row.value is None else f"{row.value:,.3g}" if row.value < 1000 else f"{row.value:,.0f}"
+        story = row.detail.get("story") or row.detail.get("probe")
+        bound = f"<= {row.bound:g}"
+        lines.append(f"{row.name:<14} {value:>10} {bound:>9} {row.unit:<6} {VERDICTS[row.ok]:<13} {story}")
+    host = machine()
+    cores, load = host["cores"], host["load"]
+    lines.append(f"\n{host['cpu']}, {cores} cores, Python {host['python']}, Linux {host['kernel']}, load {load}")
+    return "\n".join(lines)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit status."""
+    options = arguments(given)
+    known = {target.name: target for target in TARGETS}
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        print(f"no such figure: {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
+        return 2
+    targets = [known[name] for name in dict.fromkeys(options.names)] or list(TARGETS)
+    if options.list:
+        rows = [{"name": t.name, "unit": t.unit, "bound": t.bound, "about": t.about} for t in targets]
+        lines = [f"{t.name:<14} {'<= ' + format(t.bound, 'g'):>9} {t.unit:<6} {t.about}" for t in targets]
+        print(json.dumps(rows, indent=2) if options.json else "\n".join(lines))
+        return 0
+    # What the rooms say is beside the point here; what goes wrong is a failed probe.
+    logging.disable(logging.WARNING)
+    figures = take(targets, lambda target: print(f"measuring {target.name} ...", file=sys.stderr, flush=True))
+    print(json.dumps([row.row() for row in figures], indent=2) if options.json else table(figures))
+    return 0 if all(row.ok for row in figures) else 1

@@ -1,0 +1,258 @@
+"""The loop asks, threads do, events answer: each key at most once, and each run with exactly one answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from kioskd.actions import actions as room
+from kioskd.actions.actions import Actions
+from kioskd.actions.ledger import Ledger
+from kioskd.config.sections import Action, RelayAction, SecretRef, SensorAction, StaffAction, Tool
+from kioskd.core.events import ActionEnded, IntentCommitted, RelaySwitched
+from kioskd.core.words import CallKey
+
+PATIENCE_S = 20.0
+
+
+def key(call_id: str = "call_1") -> CallKey:
+    return CallKey("hydra", "sess_1", call_id)
+
+
+def tool(name: str, **action: Any) -> Tool:
+    return Tool(name=name, description="does it", class_="read", action=Action(**action))
+
+
+def door(name: str = "open_door", pulse_ms: int = 30) -> Tool:
+    return tool(name, relay=RelayAction(pin="GPIO27", pulse_ms=pulse_ms, min_gap_s=0.1))
+
+
+def secret(ref: SecretRef) -> str:
+    return os.environ[ref.env or ""]
+
+
+Make = Callable[..., Actions]
+
+
+@pytest.fixture
+def make(ledger: Ledger, posts: Any) -> Iterator[Make]:
+    made: list[Actions] = []
+
+    def make(*tools: Tool, relays: Any = None, inputs: Any = None) -> Actions:
+        made.append(Actions(tools, relays or {}, inputs or {}, ledger, posts, "lobby", secret))
+        return made[-1]
+
+    yield make
+    for actions in made:
+        actions.stop(PATIENCE_S)
+
+
+def test_a_relay_is_pulsed_and_answered_for(make: Make, posts: Any, line: Any) -> None:
+    actions = make(door(), relays={"open_door": line})
+    began = time.monotonic()
+    actions.run(key(), "open_door", {})
+    assert time.monotonic() - began < 0.025, "the loop does not wait for the pulse"
+    ended = posts.wait(ActionEnded)
+    assert ended == ActionEnded(key(), True, '{"pulse_ms": 30}', "", "")
+    assert [on for on, _ in line.edges] == [True, False]
+    assert [event.name for event in posts.of(RelaySwitched)] == ["open_door", "open_door"]
+    assert actions.snapshot()["done"] == 1
+
+
+def test_a_key_is_run_once_whatever_the_ledger_said(make: Make, posts: Any, line: Any) -> None:
+    actions = make(door(pulse_ms=100), relays={"open_door": line})
+    actions.run(key(), "open_door", {})
+    actions.run(key(), "open_door", {})  # the first one is still running: it will answer
+    assert posts.wait(ActionEnded).ok
+    actions.run(key(), "open_door", {})
+    assert "has been run already" in posts.wait(ActionEnded, 2).reason
+    assert line.rises == 1 and len(posts.of(ActionEnded)) == 2
+    assert actions.snapshot()["refused_twice"] == 2
+
+
+def test_two_relays_do_not_wait_for_one_another(make: Make, posts: Any, line: Any) -> None:
+    other = type(line)("GPIO22")
+    actions = make(door(pulse_ms=5000), door("open_gate"), relays={"open_door": line, "open_gate": other})
+    actions.run(key("a"), "open_door", {})
+    posts.wait(RelaySwitched)
+    actions.run(key("b"), "open_gate", {})
+    assert posts.wait(ActionEnded).key == key("b")
+    assert line.is_on
+    assert actions.stop(PATIENCE_S)
+    assert not line.is_on and "cut short" in posts.wait(ActionEnded, 2).reason
+
+
+def test_after_a_stop_nothing_moves_and_every_run_is_answered(make: Make, posts: Any, line: Any) -> None:
+    actions = make(door(), relays={"open_door": line})
+    assert actions.stop(PATIENCE_S) and actions.stop(PATIENCE_S)
+    actions.run(key(), "open_door", {})
+    assert "ending" in posts.wait(ActionEnded).reason
+    assert line.rises == 0
+
+
+def test_a_sensor_answers_in_json_and_in_words(make: Make, posts: Any, tmp_path: Path) -> None:
+    (tmp_path / "temp").write_text("21500\n")
+    sensor = SensorAction(file=str(tmp_path / "temp"), scale=0.001, unit="°C")
+    make(tool("temperature", sensor=sensor)).run(key(), "temperature", {})
+    ended = posts.wait(ActionEnded)
+    assert ended.ok and ended.say == "21.5 °C" and json.loads(ended.result)["value"] == 21.5
+
+
+def test_what_is_not_there_is_a_sentence_and_the_rest_works(make: Make, posts: Any, line: Any) -> None:
+    actions = make(
+        door(),
+        door("open_gate"),
+        tool("window", sensor=SensorAction(pin="GPIO6")),
+        tool("call_staff", staff=StaffAction(url="http://hooks.example/")),
+        tool("nothing"),
+        relays={"open_door": line},
+    )
+    for number, name in enumerate(("open_gate", "window", "call_staff", "nothing", "unheard_of"), 1):
+        actions.run(key(name), name, {})
+        ended = posts.wait(ActionEnded, number)
+        assert not ended.ok and name in ended.reason
+    missing = actions.snapshot()["missing"]
+    assert isinstance(missing, dict) and sorted(missing) == ["call_staff", "nothing", "open_gate", "window"]
+    assert "not encrypted" in missing["call_staff"] and "relay line is not there" in missing["open_gate"]
+    actions.run(key(), "open_door", {})
+    assert posts.wait(ActionEnded, 6).ok
+
+
+def test_intents_and_outcomes_go_to_the_ledger(make: Make, posts: Any, ledger: Ledger) -> None:
+    actions = make()
+    actions.commit(key(), "open_door", "{}")
+    assert posts.wait(IntentCommitted).fresh
+    actions.record(key(), "open_door", "done", "")
+    actions.commit(key(), "open_door", "{}")
+    assert not posts.wait(IntentCommitted, 2).fresh
+    counts = actions.snapshot()["ledger"]
+    assert isinstance(counts, dict) and (counts["committed"], counts["repeated"], counts["recorded"]) == (1, 1, 1)
+
+
+class Desk:
+    """A webhook that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str | None] = []
+        self.asked = threading.Semaphore(0)
+        self.answer = threading.Event()
+        desk = self
+
+        class Web(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                desk.tokens.append(self.headers["Authorization"])
+                desk.asked.release()
+                desk.answer.wait(PATIENCE_S)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+        self.server.daemon_threads = True
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def tool(self) -> Tool:
+        url = f"http://127.0.0.1:{self.server.server_address[1]}/"
+        return tool("call_staff", staff=StaffAction(url=url, timeout_s=20, attempts=1, token=SecretRef(env="STAFF")))
+
+    def close(self) -> None:
+        self.answer.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+def test_a_door_does_not_wait_for_staff_who_do_not_answer(
+    make: Make, posts: Any, line: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAFF", "t0ken")
+    actions = make(desk.tool(), door(), relays={"open_door": line})
+    for call in ("a", "b"):
+        actions.run(key(call), "call_staff", {})
+        assert desk.asked.acquire(timeout=PATIENCE_S)
+    assert actions.snapshot()["running"] == 2
+    actions.run(key("c"), "open_door", {})
+    assert posts.wait(ActionEnded).key == key("c")
+    desk.answer.set()
+    assert posts.wait(ActionEnded, 3).ok
+    assert desk.tokens == ["Bearer t0ken"] * 2
+
+
+def test_a_missing_token_is_a_sentence(make: Make, posts: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STAFF", raising=False)
+    make(desk.tool()).run(key(), "call_staff", {})
+    assert "token for call_staff cannot be read" in posts.wait(ActionEnded).reason
+    assert desk.tokens == []
+
+
+def test_an_action_that_hangs_is_answered_for_and_its_thread_named(
+    make: Make, posts: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAFF", "t0ken")
+    monkeypatch.setattr(room, "MARGIN_S", 0.1 - 22.0)  # timeout 20 s and 2 s of pauses: its bound is 0.1 s here
+    actions = make(desk.tool())
+    actions.run(key(), "call_staff", {})
+    assert "gave no answer within" in posts.wait(ActionEnded).reason
+    assert actions.snapshot()["stuck"] == {"kioskd-action-1": "call_staff"}
+    desk.answer.set()
+    assert actions.stop(PATIENCE_S)
+    assert len(posts.of(ActionEnded)) == 1
+
+
+FORGETFUL = """
+    import sys, threading, time
+    from kioskd.actions.actions import Actions
+    from kioskd.actions.ledger import Ledger
+    from kioskd.config.sections import Action, RelayAction, Tool
+    from kioskd.core.words import CallKey
+
+    class Line:
+        name = "GPIO27"
+        is_on = False
+        def on(self):
+            self.is_on = True
+            print("on", flush=True)
+        def off(self):
+            if self.is_on:
+                self.is_on = False
+                print("off", flush=True)
+
+    def post(event):
+        switched.set()
+        return True
+
+    switched = threading.Event()
+    relay = RelayAction(pin="GPIO27", pulse_ms=60_000)
+    tool = Tool(name="open_door", description="opens", class_="access", action=Action(relay=relay))
+    actions = Actions([tool], {"open_door": Line()}, {}, Ledger(sys.argv[1], post), post, "lobby", str)
+    actions.run(CallKey("hydra", "s", "c"), "open_door", {})
+    assert switched.wait(20)
+    raise SystemExit("the main thread ends without stopping anything")
+"""
+
+
+def test_a_process_that_ends_without_stopping_releases_its_relays(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(FORGETFUL), str(tmp_path / "ledger.db")]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=40)
+    assert child.stdout.split() == ["on", "off"], child.stderr
