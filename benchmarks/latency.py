@@ -34,8 +34,7 @@ CHUNKS = 600
 ANSWERS = 100
 ANSWER_MS = 60
 CUTS = 200
-# The delta of an answer and the cut of a finger come at any phase of the device's period.
-CHANCE_S = PERIOD_MS / 1000
+PERIOD_S = PERIOD_MS / 1000
 OUT_HZ = 24_000
 SILENT = bytes(2)  # one sample
 
@@ -167,7 +166,8 @@ async def _downlink() -> Mapping[str, Measured]:
 
 async def _one_answer(peer: Peer, bench: LinkBench, watch: Watch, came_at: list[float]) -> tuple[float, float]:
     """Milliseconds since the link had the first delta, and since the service sent it."""
-    await asyncio.sleep(random.uniform(0.03, 0.03 + CHANCE_S))
+    # Answers come at any phase of the device's period.
+    await asyncio.sleep(random.uniform(0.03, 0.03 + PERIOD_S))
     came_at.clear()
     sent_at = (await asyncio.to_thread(peer.ask, "answer", length_ms=ANSWER_MS))["sent_at"]
     at = await asyncio.to_thread(watch.first, lambda pcm: any(pcm), sent_at)
@@ -197,7 +197,7 @@ def cut_ms() -> Mapping[str, Measured]:
     playback.on_period = watch.on_period
     playback.start()
     try:
-        pairs = [_one_cut(lane, watch) for _ in range(CUTS)]
+        pairs = [_one_cut(lane, watch, PERIOD_S * (n + 0.5) / CUTS) for n in range(CUTS)]
         tail_ms = devices[-1].latency_s * 1000
     finally:
         playback.stop()
@@ -207,15 +207,19 @@ def cut_ms() -> Mapping[str, Measured]:
     return {"cut_ms": Measured(round(percentile(ms, 0.99), 3), story, detail)}
 
 
-def _one_cut(lane: PlaybackLane, watch: Watch) -> tuple[float, float]:
-    """Milliseconds until silence begins within a period, and until a period is silent all over."""
+def _one_cut(lane: PlaybackLane, watch: Watch, phase_s: float) -> tuple[float, float]:
+    """Milliseconds until silence begins within a period, and until a period is silent all over.
+
+    Args:
+        phase_s: so long behind a period the cut is made; all cuts together fall on every part of a period alike.
+    """
     # A square wave: no period of it ends in silence by accident.
     piece = array("h", [9000 if n // 12 % 2 else -9000 for n in range(OUT_HZ // 50)]).tobytes()
     watch.forget()
     for _ in range(25):
         lane.put(piece, OUT_HZ, "answer")
-    watch.first(lambda pcm: pcm[-2:] != SILENT, 0.0, number=5)
-    time.sleep(random.uniform(0.0, CHANCE_S))
+    sounding_at = watch.first(lambda pcm: pcm[-2:] != SILENT, 0.0, number=5)
+    time.sleep(sounding_at + PERIOD_S + phase_s - time.monotonic())
     cut_at = time.monotonic()
     lane.cut()
     falling = watch.first(lambda pcm: pcm[-2:] == SILENT, cut_at)

@@ -13,6 +13,8 @@ from kioskd import __version__
 
 # sysexits(3): something is wrong with the configuration.
 EXIT_CONFIG = 78
+# What a shell reports of a program that SIGPIPE ended: 128 + 13.
+EXIT_PIPE = 141
 DEFAULT_CONFIG = "/etc/kioskd/kioskd.yaml"
 EXAMPLES = """examples:
   kioskd check /etc/kioskd/kioskd.yaml      every mistake, each with its line
@@ -148,6 +150,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and open that door; the exit status."""
     started_at = time.monotonic()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return open_door(given, started_at)
+    except BrokenPipeError:
+        # The reader of our output has gone (``kioskd config | head``). What Python flushes at its end must not
+        # complain a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+
+
+def open_door(given: list[str], started_at: float) -> int:
+    """The command behind that name."""
     if given[:1] == ["voice"]:
         # its own command line, so that the daemon's door need not load the voice room
         return voice(given[1:])

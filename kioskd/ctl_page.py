@@ -38,6 +38,11 @@ def duration(seconds: float) -> str:
     return f"{s} s"
 
 
+def size(of_bytes: float) -> str:
+    """12 kB, 1.2 MB."""
+    return f"{of_bytes / 1e6:.1f} MB" if of_bytes >= 1e6 else f"{of_bytes / 1e3:.0f} kB"
+
+
 def count(many: float, what: str) -> str:
     """1 turn, 2 turns."""
     return f"{many:g} {what}" + ("" if many == 1 else "s")
@@ -127,5 +132,5 @@ def usage(at: Mapping[str, object]) -> str:
         said.append(duration(number(at, "session_s")))
     for name, way in (("bytes_up", "up"), ("bytes_down", "down")):
         if name in at:
-            said.append(f"{number(at, name) / 1e6:.1f} MB {way}")
+            said.append(f"{size(number(at, name))} {way}")
     return ", ".join(said)

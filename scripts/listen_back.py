@@ -22,10 +22,11 @@ from typing import Any, Sequence
 from kioskd.core.resample import make_resampler
 
 RATE_HZ = 16_000
-# A pause this long parts two sentences; espeak-ng's is about 0.3 s.
-PAUSE_S = 0.2
+# What parts two sentences? espeak-ng pauses for about 0.3 s behind a full stop and 0.2 s behind a comma; the recording
+# is cut in each of these ways, and a sentence that is heard in any of them was said.
+PAUSES_S = (0.2, 0.3, 0.6)
 LOUD = 300  # of 32767: far above the silence of a WAV, far below speech
-# PocketSphinx's silence was learnt in rooms; in digital silence its search fails. A hiss 40 dB under the speech mends it.
+# PocketSphinx's silence was learnt in rooms; in digital silence its search fails. A hiss 40 dB below speech mends it.
 HISS = 40
 # Wrong answers that an answer must win against.
 DISTRACTORS = (
@@ -57,15 +58,15 @@ def samples(path: Path) -> array.array[int]:
     return array.array("h", resampler.process(pcm + bytes(rate_hz)))
 
 
-def utterances(sound: array.array[int]) -> list[bytes]:
-    """The parts between the pauses, each with a little silence around it."""
+def utterances(sound: array.array[int], pause_s: float) -> list[bytes]:
+    """The parts between pauses of at least ``pause_s``, each with a little silence around it."""
     step = RATE_HZ // 100
     loud = [max(map(abs, sound[i : i + step]), default=0) > LOUD for i in range(0, len(sound), step)]
     spans: list[list[int]] = []
     for i, is_loud in enumerate(loud):
         if not is_loud:
             continue
-        if spans and i - spans[-1][1] < PAUSE_S * 100:
+        if spans and i - spans[-1][1] < pause_s * 100:
             spans[-1][1] = i
         else:
             spans.append([i, i])
@@ -113,18 +114,18 @@ def decoder(sentences: Sequence[str]) -> Any:
 
 
 def hear(path: Path, expected: Sequence[str]) -> list[str]:
-    """What is heard in each utterance of the WAV: one of ``expected``, a distractor, or "" for anything else."""
-    sentences = list(dict.fromkeys([*map(words, expected), *DISTRACTORS]))
-    ear = decoder(sentences)
-    heard = []
-    for pcm in utterances(samples(path)):
+    """The sentences heard in the WAV, of ``expected`` and the distractors; what is neither is left out."""
+    ear = decoder(list(dict.fromkeys([*map(words, expected), *DISTRACTORS])))
+    sound = samples(path)
+    heard: dict[str, None] = {}
+    for pcm in (pcm for pause_s in PAUSES_S for pcm in utterances(sound, pause_s)):
         ear.start_utt()
         ear.process_raw(pcm, full_utt=True)
         ear.end_utt()
         best = ear.hyp()
-        text = best.hypstr if best else ""
-        heard.append("" if "x_" in text else text)
-    return heard
+        if best and "x_" not in best.hypstr:
+            heard[best.hypstr] = None
+    return list(heard)
 
 
 def main() -> int:

@@ -97,7 +97,7 @@ def answered(stage: Stage, so_far: str, expected: list[str]) -> tuple[bool, str]
     """Let the independent recogniser listen to answer.wav; any of the expected answers, whole, is enough."""
     wav = stage.out / "answer.wav"
     wanted = [sentences(answer) for answer in expected]
-    heard = [text for text in hear(wav, [text for answer in wanted for text in answer]) if text] if wav.exists() else []
+    heard = hear(wav, [text for answer in wanted for text in answer]) if wav.exists() else []
     stage.story.line(f"An independent recogniser hears in answer.wav: {heard or 'nothing it knows'}")
     if not any(set(answer) <= set(heard) for answer in wanted):
         return False, f"{so_far}, but the recogniser does not find the answer ({expected[0]!r})"

@@ -136,16 +136,16 @@ class Stage:
         port = self._start_voice()
         config = self.out / "kiosk.yaml"
         config.write_text(configuration(self.out, self.runtime, port, self.live))
-        self._start("kioskd.log", "kioskd.cli", "run", "-c", str(config))
+        self._start("kioskd.log", "run", "-c", str(config))
 
-    def _start(self, log: str, module: str, *args: str, **more: int) -> subprocess.Popen[bytes]:
+    def _start(self, log: str, *args: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
         with open(self.out / log, "wb") as errors:
-            process = subprocess.Popen([sys.executable, "-m", module, *args], stderr=errors, **more)  # type: ignore
+            process = subprocess.Popen([sys.executable, "-m", "kioskd", *args], stderr=errors, stdout=stdout)
         self._processes.append(process)
         return process
 
     def _start_voice(self) -> int:
-        process = self._start("voice.log", "kioskd.cli", "voice", "--listen", "127.0.0.1:0", stdout=subprocess.PIPE)
+        process = self._start("voice.log", "voice", "--listen", "127.0.0.1:0", stdout=subprocess.PIPE)
         assert process.stdout is not None
         with selectors.DefaultSelector() as ready:
             ready.register(process.stdout, selectors.EVENT_READ)

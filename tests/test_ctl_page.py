@@ -45,7 +45,7 @@ Front door: all is well
   session     none
   tools       unlock_door (access)
               boil (actuate, not allowed)
-  usage       1 session, 12 turns, 1.2 MB up, 0.0 MB down
+  usage       1 session, 12 turns, 1.2 MB up, 0 kB down
   config      /etc/kioskd/kioskd.yaml
               ! kioskd.yaml:3: talk.mode: it costs
               ! the outcome of unlock_door (call_7) is unknown: look at what it moves"""

@@ -163,7 +163,12 @@ def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
         return
     s.counts.relay_pulses += 1
     call = next((c for c in s.calls.values() if c.state is Call.RUNNING and c.tool.name == e.name), None)
-    if call is not None and call.confirmed_at:
+    if call is None:
+        return
+    # Said while the lock is released, not after: a visitor who hears "open" must find it open.
+    call.told = True
+    answer(s, call, "done", call.tool.say_done)
+    if call.confirmed_at:
         took_ms = round((e.at - call.confirmed_at) * 1000, 1)
         s.note("latency", f"{took_ms:g} ms from the confirmation to the relay", confirm_to_relay_ms=took_ms)
 
@@ -263,7 +268,8 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
     s.clear_timer(f"act:{call.key}")
     s.emit(RecordOutcome(call.key, call.tool.name, outcome, why))
     s.note("tool", f"{call.tool.name}: {outcome} ({why})", tool=call.tool.name, call=call.key.call_id, outcome=outcome)
-    answer(s, call, outcome, say, result=result, speak=now is not None)
+    if not (call.told and outcome == "done"):
+        answer(s, call, outcome, say, result=result, speak=now is not None)
     if outcome == "done":
         s.counts.calls_done += 1
         return

@@ -1,8 +1,8 @@
 """The one machine: ``step(event, now) -> effects``. Pure: the same events at the same times give the same effects.
 
 It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py and deadlines.py say what each
-event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is derived here after
-every step, so no event can forget it.
+event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is derived here
+after every step, so no event can forget it.
 """
 
 from __future__ import annotations

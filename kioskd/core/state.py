@@ -27,6 +27,7 @@ class CallState:
     state: Call = Call.ASKED
     answered: bool = False  # the model has had its one output
     confirmed_at: float = 0.0
+    told: bool = False  # the model knows that it is done, ahead of the end of the pulse
 
 
 @dataclass(slots=True)

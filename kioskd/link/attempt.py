@@ -103,7 +103,7 @@ class Attempt:
             return await conversation.run()
         finally:
             self.conversation = None
-            self._record.totals.add_traffic(conversation.sent, conversation.heard)
+            self._record.totals.add_traffic(*conversation.traffic())
 
     def _prepare(self) -> tuple[Target, Session]:
         """Raises LocalError, ValueError or OSError where a person has to change something."""

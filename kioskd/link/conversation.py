@@ -67,6 +67,7 @@ class Conversation:
         self._writer = Writer(session, connection, self._replies, scrub, ports)
         self._reader = Reader(setup.name, session, connection, scrub, ports, self._take, self._writer.wake)
         self._phase_since = ports.clock()  # of the handshake
+        self._ready_at = 0.0
         self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._close_code: int | None = None
         self.endpoint = setup.name
@@ -169,19 +170,14 @@ class Conversation:
         """Stop generating."""
         self._writer.queue(self._session.cancel(response))
 
-    @property
-    def sent(self) -> Sent:
-        """What went up so far."""
-        return self._writer.sent
-
-    @property
-    def heard(self) -> Heard:
-        """What came down so far."""
-        return self._reader.heard
+    def traffic(self) -> tuple[float, Sent, Heard]:
+        """Seconds in session, and what went up and came down so far."""
+        session_s = self._clock() - self._ready_at if self.ready else 0.0
+        return session_s, self._writer.sent, self._reader.heard
 
     def snapshot(self) -> dict[str, object]:
         """For status."""
-        sent, heard = self.sent, self.heard
+        _, sent, heard = self.traffic()
         return {
             "session": self.id,
             "config": dict(self.config),
@@ -226,6 +222,7 @@ class Conversation:
         talk = self._ports.talk
         self.config = fact.config
         self.ready = True
+        self._ready_at = self._clock()
         self._connection.before_ready = False
         pacer = Pacer(
             self._clock(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Sequence
 
+from kioskd.core.words import Link
 from kioskd.link.endpoints import EndpointSetup, Roster
-from kioskd.link.failures import Ending
+from kioskd.link.failures import Ending, Failure
 from kioskd.link.limits import Limits
 from kioskd.wire.profile import Trouble
 
@@ -22,11 +23,24 @@ class Course:
     """
 
     def __init__(self, endpoints: Sequence[EndpointSetup], limits: Limits) -> None:
-        self._names = tuple(setup.name for setup in endpoints)
+        self._limits = limits
         self._backoff = limits.backoff()
-        self._roster = Roster(len(endpoints), limits.refused_s, limits.press_s)
         self.voiceless: set[str] = set()
         self.failovers = 0
+        self.use(endpoints)
+
+    def use(self, endpoints: Sequence[EndpointSetup]) -> None:
+        """Begin anew with these endpoints: what was refused may have been changed. The bucket stays as it is.
+
+        Raises:
+            ValueError: there is none, or two have one name.
+        """
+        names = [setup.name for setup in endpoints]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("the link needs at least one endpoint, and a name of its own for each")
+        self._names = names
+        self._roster = Roster(len(names), self._limits.refused_s, self._limits.press_s)
+        self.voiceless.clear()
 
     @property
     def current(self) -> int:
@@ -68,18 +82,27 @@ class Course:
         """The attempt, or its session, ended well."""
         self._backoff.rested(now)
 
-    def failed(self, index: int, ending: Ending, now: float, chance: float) -> None:
-        """The attempt with endpoint ``index`` failed, or its session was lost."""
-        name, failure = self._names[index], ending.failure
+    def failed(self, name: str, ending: Ending, now: float, chance: float) -> None:
+        """The attempt with the endpoint of that name failed, or its session was lost."""
+        failure = ending.failure
+        if name not in self._names:
+            return  # it was taken out of the list meanwhile
+        index = self._names.index(name)
         if ending.voice_refused and name not in self.voiceless:
             log.warning("= %s refused the voice; the next session asks for none (check service.voice)", name)
-            self.voiceless.add(name)
-            self._backoff.press(now)
+            self.voiceless.add(name)  # and at once again: nothing failed that a wait would cure
         elif failure.trouble is Trouble.FATAL:
             self._switch(self._roster.refused(index, now), now)
         else:
             self._backoff.failed(now, chance, failure.trouble is Trouble.CAPACITY, failure.retry_after_s)
             self._switch(self._roster.failed(index, now), now)
+
+    def prospect(self, failure: Failure, now: float) -> tuple[Link, str]:
+        """What the link is while it waits after ``failure``, and when it will try again (the end of a sentence)."""
+        state = Link.BUSY if failure.trouble is Trouble.CAPACITY else Link.OFFLINE
+        if self.refused_s(now) > 0:
+            state = Link.REFUSED
+        return state, f"; trying again in {self.wait_s(now):.0f} s"
 
     def _switch(self, another: bool, now: float) -> None:
         if another:

@@ -34,7 +34,7 @@ class Totals:
         dropped_chunks: chunks given up because the session they were meant for was lost.
         late_outputs: outputs and requests for a session that was gone.
         faults: errors of the link itself; the journal has the tracebacks.
-        frames_up, bytes_up, frames_down, bytes_down: of connections that have ended.
+        session_s: seconds in which a session was ready: what minutes are billed for.
         usage: what services said about usage, added up by name.
     """
 
@@ -46,6 +46,7 @@ class Totals:
     dropped_chunks: int = 0
     late_outputs: int = 0
     faults: int = 0
+    session_s: float = 0.0
     frames_up: int = 0
     bytes_up: int = 0
     frames_down: int = 0
@@ -58,8 +59,9 @@ class Totals:
             if name in self.usage or len(self.usage) < USAGE_NAMES:
                 self.usage[name] = self.usage.get(name, 0) + count
 
-    def add_traffic(self, sent: Sent, heard: Heard) -> None:
-        """Add what went over one connection that has ended."""
+    def add_traffic(self, session_s: float, sent: Sent, heard: Heard) -> None:
+        """Add what went over one connection."""
+        self.session_s = round(self.session_s + session_s, 1)
         self.frames_up += sent.frames
         self.bytes_up += sent.bytes
         self.frames_down += heard.frames
@@ -122,9 +124,12 @@ class Record:
         """What failed last, if nothing has worked since."""
         return None if self._outage_since is None else self.last_failure
 
-    def snapshot(self) -> dict[str, object]:
-        """For status: plain values only."""
+    def snapshot(self, live: tuple[float, Sent, Heard] | None = None) -> dict[str, object]:
+        """For status: plain values only. ``live``: what went over the connection that is open, as for the totals."""
         last = self.last_failure
+        totals = dataclasses.replace(self.totals)
+        if live is not None:
+            totals.add_traffic(*live)
         return {
             "state": self.state.value,
             "endpoint": self.endpoint,
@@ -133,5 +138,5 @@ class Record:
             "last_close": None if last is None else last.close_code,
             "last_http_status": None if last is None else last.http_status,
             "last_failure": None if last is None else last.sentence,
-            **dataclasses.asdict(self.totals),
+            **dataclasses.asdict(totals),
         }

@@ -67,27 +67,15 @@ class Supervisor:
         limits: Limits = Limits(),
         on_sent: Callable[[Chunk], None] | None = None,
     ) -> None:
-        if not endpoints or len({setup.name for setup in endpoints}) != len(endpoints):
-            raise ValueError("the link needs at least one endpoint, and a name of its own for each")
         self._endpoints = tuple(endpoints)
         self._uplink = uplink
         self._post = post
         self._rng = rng
         self._clock = clock
         self._limits = limits
-        self._ports = Ports(
-            uplink=uplink,
-            playback=playback,
-            report=post,
-            ring=inbox_bell(self._rung).ring,
-            talk=talk,
-            limits=limits,
-            clock=clock,
-            on_ready=self._became_ready,
-            on_ended=self._answer_ended,
-            trace=trace,
-            on_sent=on_sent,
-        )
+        ring = inbox_bell(self._rung).ring
+        callbacks = self._became_ready, self._answer_ended
+        self._ports = Ports(uplink, playback, post, ring, talk, limits, clock, *callbacks, trace, on_sent)
         self._course = Course(endpoints, limits)
         self._record = Record(post, clock)
         self._news = Waker()
@@ -104,6 +92,12 @@ class Supervisor:
     def start(self) -> None:
         """Begin to work. Once."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="link")
+
+    def use(self, endpoints: Sequence[EndpointSetup]) -> None:
+        """Other endpoints, or the same with another persona or key, from the next session on."""
+        self._course.use(endpoints)
+        self._endpoints = tuple(endpoints)
+        self._news.wake()
 
     def open(self, reason: str, greet: bool) -> None:
         """Want a session. ``greet``: a person opened the conversation, so the model may speak first."""
@@ -180,7 +174,7 @@ class Supervisor:
         conversation = None if self._attempt is None else self._attempt.conversation
         wait_s = self._course.wait_s(self._clock()) if self._wanted and self._attempt is None else None
         return {
-            **self._record.snapshot(),
+            **self._record.snapshot(None if conversation is None else conversation.traffic()),
             "wanted": self._wanted,
             "next_attempt_in_s": None if wait_s is None else round(wait_s, 1),
             "waiting_ms": self._uplink.waiting_ms,
@@ -216,8 +210,8 @@ class Supervisor:
         if wait_s > 0:
             await self._news.rest(min(wait_s, self._limits.tick_s))
         elif self._course.begin(now):
-            index = self._course.current
-            self._judge(index, await self._try(self._endpoints[index]))
+            setup = self._endpoints[self._course.current]
+            self._judge(setup, await self._try(setup))
 
     async def _try(self, setup: EndpointSetup) -> Ending:
         self._record.totals.attempts += 1
@@ -258,17 +252,18 @@ class Supervisor:
         if ended.status == "completed":
             self._course.completed()
 
-    def _judge(self, index: int, ending: Ending) -> None:
+    def _judge(self, setup: EndpointSetup, ending: Ending) -> None:
         """An attempt, or its session, is over: what now?"""
-        setup, now = self._endpoints[index], self._clock()
+        now = self._clock()
         self._record.totals.dropped_chunks += ending.dropped
         quiet = ending.failure.trouble is Trouble.NORMAL and ending.was_ready and not ending.engaged
         if ending.ours or quiet:
             self._rest(setup, ending, now)
             return
         self._record.failed(setup.name, ending.failure)
-        self._course.failed(index, ending, now, self._rng())
-        self._show_wait(setup, ending.failure, now)
+        self._course.failed(setup.name, ending, now, self._rng())
+        state, when = self._course.prospect(ending.failure, now)
+        self._record.set(state, setup.name, ending.failure.sentence + (when if self._wanted else ""))
 
     def _rest(self, setup: EndpointSetup, ending: Ending, now: float) -> None:
         """Closed by us, or by the service because nobody spoke (Hydra: after 30 s, with 1000): both end well."""
@@ -280,13 +275,6 @@ class Supervisor:
             self._record.set(Link.ASLEEP, setup.name, ending.failure.sentence)
         else:
             self._record.set(Link.OFFLINE, setup.name, self._record.outage.sentence)
-
-    def _show_wait(self, setup: EndpointSetup, failure: Failure, now: float) -> None:
-        state = Link.BUSY if failure.trouble is Trouble.CAPACITY else Link.OFFLINE
-        if self._course.refused_s(now) > 0:
-            state = Link.REFUSED
-        again = f"; trying again in {self._course.wait_s(now):.0f} s" if self._wanted else ""
-        self._record.set(state, setup.name, failure.sentence + again)
 
     def _of(self, session: str, endpoint: str | None = None) -> Conversation | None:
         """The conversation of that session, if it is the one that is there."""

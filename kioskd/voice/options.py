@@ -24,8 +24,9 @@ class Options:
     """
 
     token: str | None = field(default=None, repr=False)
-    # Measured with an independent recogniser over twelve sentences, see docs of tests/voice/test_synthesiser.py.
-    voice: str = "en-us"
+    # Of 8 voices at 5 speeds the one whose fifteen sentences an independent recogniser told apart without a mistake
+    # (15 of 15, and 0 of 6 other sentences taken for one of them); en-us gave 13, en-us+f3 15 with 1 of 6.
+    voice: str = "en-gb"
     words_per_minute: int = 140
     max_sessions: int = 4
     # The largest legitimate frame is a configuration of 32 kB; the rest is a margin.

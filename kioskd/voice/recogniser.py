@@ -112,9 +112,13 @@ class Recogniser:
 
     def _decode(self, grammar: Grammar, pcm: bytes) -> Heard:
         decoder = self._decoder_for(grammar)
+        if not pcm:
+            return Heard("", noise=True)
         decoder.start_utt()
-        decoder.process_raw(levelled(pcm), full_utt=True)
-        decoder.end_utt()
+        try:
+            decoder.process_raw(levelled(pcm), full_utt=True)
+        finally:
+            decoder.end_utt()
         hypothesis = decoder.hyp()
         return weigh(hypothesis.hypstr if hypothesis else "")
 

@@ -21,7 +21,7 @@ PATIENCE_S = 20.0
 class FakeLine:
     """A relay line that works: it keeps its level and remembers each edge with its time.
 
-    ``fail_on`` and ``fail_off`` raise before the line moves, that many times; ``weld`` keeps it on, as a welded contact.
+    ``fail_on`` and ``fail_off`` raise before the line moves, that often; ``weld`` keeps it on.
     """
 
     def __init__(self, name: str = "GPIO27") -> None:

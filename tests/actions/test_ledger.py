@@ -119,6 +119,19 @@ def test_a_place_that_takes_no_file_refuses_and_heals_by_itself(posts: Any, tmp_
     assert rows(blocked / "ledger.db") == [("call_1", "refused")]
 
 
+def test_outcomes_that_waited_are_written_before_anybody_asks_whether_a_call_is_new(posts: Any, tmp_path: Path) -> None:
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where a directory should be")
+    ledger = opened(blocked / "ledger.db", posts, retry_s=600.0)  # nothing heals before the next call comes
+    ledger.record(KEY, "open_door", "refused", "muted")
+    ledger.commit(KEY._replace(call_id="call_2"), "open_door", "{}")
+    posts.wait(IntentFailed)
+    blocked.unlink()
+    ledger.commit(KEY, "open_door", "{}")
+    assert not posts.wait(IntentCommitted).fresh
+    assert ledger.stop(PATIENCE_S)
+
+
 def test_another_holder_of_the_file_only_delays(ledger: Ledger, posts: Any, tmp_path: Path) -> None:
     posts.wait(PartChanged)
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)

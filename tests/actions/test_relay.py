@@ -90,7 +90,7 @@ def test_a_line_that_does_not_energise_is_told_in_a_sentence(line: Any, posts: A
 
 
 def test_an_exception_nobody_foresaw_leaves_the_line_off(line: Any, posts: Any) -> None:
-    class Odd(type(line)):  # type: ignore[misc]  # the class of a fixture
+    class Odd(type(line)):
         def on(self) -> None:
             super().on()
             raise RuntimeError("a driver's fault")

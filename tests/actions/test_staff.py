@@ -178,7 +178,7 @@ def test_no_redirect_is_followed(peer: Peer, code: int) -> None:
 
 
 def test_a_slow_peer_runs_into_the_timeout(peer: Peer) -> None:
-    peer.script = [lambda request: bool(peer.closing.wait(20)) and None] * 2  # type: ignore[func-returns-value]
+    peer.script = [lambda request: bool(peer.closing.wait(20)) and None] * 2
     began = time.monotonic()
     outcome = staff(peer.url, attempts=2, timeout_s=0.2).call(KEY, {})
     assert outcome.reason == "call_staff: the webhook did not answer in time."

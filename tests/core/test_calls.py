@@ -294,3 +294,18 @@ def test_the_relay_is_timed_from_the_confirmation(bench: Any) -> None:
     bench(ev.RelaySwitched("unlock_door", True, bench.now), ev.RelaySwitched("unlock_door", False, bench.now + 1))
     kinds = [note.kind for note in bench.of(ef.Note)]
     assert "latency" in kinds and bench.s.counts.relay_pulses == 1
+
+
+def test_open_is_said_while_it_is_open_and_only_once(bench: Any) -> None:
+    key = open_door(bench)
+    caused = bench(ev.RelaySwitched("unlock_door", True, bench.now))
+    assert [status_of(text) for text in bench.of(ef.SendText, caused)] == ["done"]
+    caused = bench(ev.RelaySwitched("unlock_door", False, bench.now + 1), ev.ActionEnded(key, True, "{}", "", ""))
+    assert bench.of(ef.SendText, caused) == [] and bench.of(ef.RecordOutcome, caused)[0].outcome == "done"
+
+
+def test_a_pulse_that_goes_wrong_after_it_began_is_told_all_the_same(bench: Any) -> None:
+    key = open_door(bench)
+    bench(ev.RelaySwitched("unlock_door", True, bench.now))
+    caused = bench(ev.ActionEnded(key, False, "{}", "", "the line stays on"))
+    assert [status_of(text) for text in bench.of(ef.SendText, caused)] == ["failed"]

@@ -89,6 +89,7 @@ def test_the_rate_counts_runs_within_its_window() -> None:
     assert code(limited, runs=(941.0, 970.0, 990.0)) == "rate"
     assert code(limited, runs=(940.0, 970.0, 990.0)) == "allowed"
     assert code(limited, runs=(970.0, 990.0)) == "allowed"
+    assert code(limited, runs=(100.0, 200.0, 970.0, 980.0, 990.0)) == "rate", "old runs do not hide new ones"
 
 
 def test_access_wants_a_hand_by_default_and_others_when_told_so() -> None:

@@ -58,8 +58,11 @@ def test_the_journal_hears_of_an_outage_once(caplog: pytest.LogCaptureFixture) -
 def test_status_is_plain_values() -> None:
     record = Record(lambda event: None, lambda: 0.0)
     record.failed("hydra", LOST)
-    record.totals.add_traffic(Sent(frames=2, bytes=10), Heard(frames=3, bytes=20))
+    record.totals.add_traffic(2.5, Sent(frames=2, bytes=10), Heard(frames=3, bytes=20))
+    live = record.snapshot((1.5, Sent(frames=1), Heard()))
+    assert (live["session_s"], live["frames_up"]) == (4.0, 3)
     status = json.loads(json.dumps(record.snapshot()))
+    assert status["session_s"] == 2.5
     assert (status["state"], status["last_close"], status["last_failure"]) == ("asleep", 1006, "it broke")
     assert (status["frames_up"], status["bytes_up"], status["frames_down"], status["bytes_down"]) == (2, 10, 3, 20)
 

@@ -530,3 +530,22 @@ def test_names_of_endpoints_are_unique(kit: Any) -> None:
                 kit.Bench(*setups)
 
     asyncio.run(main())
+
+
+def test_a_changed_configuration_holds_from_the_next_session_on(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer(http=[(401, {})]) as refusing, kit.Peer() as peer:
+            async with kit.Bench(kit.setup_for(refusing.url)) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.REFUSED)
+                bench.link.use([kit.setup_for(peer.url, instructions="Be kind.")])  # the owner put it right
+                await bench.event(SessionReady)
+                bench.link.use([kit.setup_for(peer.url, instructions="Be quick.")])
+                bench.link.close("enough")
+                await bench.event(SessionEnded)
+                bench.link.open("a press", False)
+                await bench.event(SessionReady, 2)
+                said = [visit.of("session.configure")[0]["session"]["instructions"] for visit in peer.visits]
+                assert said == ["Be kind.", "Be quick."]
+
+    asyncio.run(main())

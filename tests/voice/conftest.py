@@ -64,6 +64,10 @@ class Client:
         self.events: list[dict[str, Any]] = []
         self.oddities: list[str | bytes] = []
 
+    def again(self, server: Server) -> Any:
+        """Another client of the same service."""
+        return client(server)
+
     async def send(self, kind: str, **fields: Any) -> None:
         await self.connection.send(json.dumps({"type": kind, **fields}))
 
@@ -171,3 +175,9 @@ def play(ears: Recogniser) -> Callable[..., None]:
         asyncio.run(whole())
 
     return run
+
+
+@pytest.fixture(name="speech")
+def speech_fixture() -> Callable[..., bytes]:
+    """``speech(text, voice)``: PCM16 at 16 kHz by espeak-ng."""
+    return speech

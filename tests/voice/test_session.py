@@ -114,7 +114,9 @@ def test_two_requests_in_one_breath_are_two_calls_in_one_response(play: Callable
         # The one response.create is served when the last output has come.
         await client.until("response.done")
         spoken = await client.until("response.done")
-        assert spoken["response"]["usage"]["output_tokens"] == len("The front door is open now. One moment, please.".split())
+        assert spoken["response"]["usage"]["output_tokens"] == len(
+            "The front door is open now. One moment, please.".split()
+        )
 
     play(scene)
 

@@ -1,0 +1,281 @@
+"""The whole house on simulated hardware: the road, and bad input as a state with a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import subprocess
+import sys
+import wave
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Awaitable, Callable, Iterator
+
+import pytest
+
+from kioskd import report
+from kioskd.app import House, Source, run
+from kioskd.config.sections import (
+    Action,
+    Audio,
+    Button,
+    Config,
+    Endpoint,
+    Ops,
+    Panel,
+    Policy,
+    RelayAction,
+    SecretRef,
+    Talk,
+    Tool,
+)
+from kioskd.core.events import StopAsked
+
+DOOR = Tool(
+    name="unlock_door",
+    description="Unlock the front door.",
+    phrases=("unlock the front door",),
+    class_="access",
+    action=Action(relay=RelayAction(pin="GPIO27", pulse_ms=300)),
+    policy=Policy(allow=True, hold_ms=300, confirm_s=6),
+    say_done="The door is open.",
+)
+
+
+@contextmanager
+def voice(*faults: str) -> Iterator[str]:
+    """The local voice service as a process of its own; its address."""
+    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
+    for fault in faults:
+        command += ["--fault", fault]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def configuration(tmp_path: Path, url: str, **changes: Any) -> Config:
+    base = Config(
+        service=(Endpoint(dialect="local", url=url),),
+        talk=Talk(mode="voice", answer_s=8, linger_s=2),
+        audio=Audio(input="null", output=f"file:{tmp_path / 'answer.wav'}"),
+        panel=Panel(pins="simulated", talk=Button(pin="GPIO17")),
+        tools=(DOOR,),
+        ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)),
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def in_house(config: Config, play: Callable[[House], Awaitable[Any]], limit_s: float = 40) -> Any:
+    """Open the house, play in it, close it; also checks that it closes cleanly."""
+
+    async def main() -> Any:
+        house = House(config, Source("kiosk.yaml", ()), asyncio.get_running_loop().time(), set())
+        clean = False
+        try:
+            await house.open()
+            return await asyncio.wait_for(play(house), limit_s)
+        finally:
+            clean = await house.close()
+            assert clean
+
+    return asyncio.run(main())
+
+
+async def until(house: House, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Wait until the status page says so; the page."""
+    while True:
+        page = report.status(house)
+        if holds(page):
+            return page
+        await asyncio.sleep(0.02)
+
+
+def speak(path: Path, text: str, lead_s: float = 2.2) -> None:
+    """A visitor's sentence as a WAV in espeak-ng's own rate, after some silence."""
+    made = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "145", "--stdout", text], capture_output=True, check=True)
+    rate_hz = int.from_bytes(made.stdout[24:28], "little")
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate_hz)
+        sound.writeframes(bytes(int(lead_s * rate_hz) * 2) + made.stdout[44:])
+
+
+def test_the_whole_road_opens_the_door_once(tmp_path: Path) -> None:
+    speak(tmp_path / "request.wav", "Please unlock the front door.")
+
+    async def play(house: House) -> dict[str, Any]:
+        await until(house, lambda page: any(call["state"] == "confirming" for call in page["session"]["calls"]))
+        press = report.changes(house)["panel"]
+        press({"verb": "press", "name": "talk"})
+        await until(house, lambda page: page["counters"]["relay_pulses"] == 1)
+        press({"verb": "release", "name": "talk"})
+        await until(house, lambda page: page["counters"]["calls_done"] == 1)
+        return await until(house, lambda page: page["phase"] == "idle" and page["link"]["state"] == "asleep")
+
+    with voice() as url:
+        audio = Audio(input=f"file:{tmp_path / 'request.wav'}", output=f"file:{tmp_path / 'answer.wav'}")
+        page = in_house(configuration(tmp_path, url, audio=audio), play, 60)
+    assert page["counters"]["relay_pulses"] == 1 and page["counters"]["turns_lost"] == 0
+    assert page["counters"]["effects_failed"] == 0 and page["counters"]["uplink_dropped"] == 0
+    with wave.open(str(tmp_path / "answer.wav")) as sound:
+        assert sound.getnframes() / sound.getframerate() > 2.0
+
+
+def test_a_missing_microphone_is_a_state_with_a_sentence(tmp_path: Path) -> None:
+    audio = Audio(input=f"file:{tmp_path / 'none.wav'}", output="null")
+
+    async def play(house: House) -> dict[str, Any]:
+        return await until(
+            house, lambda page: page["audio"]["capture"]["state"] == "absent" and page["health"]["reasons"]
+        )
+
+    page = in_house(configuration(tmp_path, "ws://127.0.0.1:9/", audio=audio), play)
+    assert not page["health"]["ok"] and "none.wav" in page["health"]["reasons"][0]
+    assert page["panel"]["lamp"] == "fault"
+
+
+def test_a_missing_microphone_that_comes_back_heals_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "late.wav"
+
+    async def play(house: House) -> dict[str, Any]:
+        await until(house, lambda page: page["audio"]["capture"]["state"] == "absent")
+        await asyncio.to_thread(speak, path, "hello", 0.0)
+        return await until(house, lambda page: page["health"]["ok"] and page["audio"]["capture"]["state"] == "running")
+
+    page = in_house(
+        configuration(tmp_path, "ws://127.0.0.1:9/", audio=Audio(input=f"file:{path}", output="null")), play
+    )
+    assert page["panel"]["lamp"] != "fault"
+
+
+def test_a_wav_of_the_wrong_format_is_a_state_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "eight.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(8000))
+
+    async def play(house: House) -> dict[str, Any]:
+        return await until(house, lambda page: page["audio"]["capture"]["state"] == "absent")
+
+    page = in_house(
+        configuration(tmp_path, "ws://127.0.0.1:9/", audio=Audio(input=f"file:{path}", output="null")), play
+    )
+    assert "16" in page["audio"]["capture"]["reason"]
+
+
+def test_a_line_that_cannot_be_had_leaves_the_rest_alive(tmp_path: Path) -> None:
+    panel = Panel(pins="gpio", talk=Button(pin="GPIO17"))
+
+    async def play(house: House) -> dict[str, Any]:
+        return await until(
+            house, lambda page: page["health"]["reasons"] and page["audio"]["capture"]["state"] == "running"
+        )
+
+    page = in_house(configuration(tmp_path, "ws://127.0.0.1:9/", panel=panel), play)
+    assert page["panel"]["problems"] and "GPIO" in page["health"]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "said"),
+    [
+        ("upgrade-status=401", "refused", "key"),
+        ("upgrade-status=503", "busy", "503"),
+        ("server-full=on", "busy", ""),
+    ],
+)
+def test_a_service_that_refuses_is_a_state_with_a_sentence(tmp_path: Path, fault: str, state: str, said: str) -> None:
+    async def play(house: House) -> dict[str, Any]:
+        house.link.open("a test", False)
+        return await until(house, lambda page: page["link"]["state"] == state)
+
+    with voice(fault) as url:
+        page = in_house(configuration(tmp_path, url), play)
+    assert said in page["link"]["reason"]
+    assert not page["health"]["ok"]
+
+
+def test_nobody_there_is_a_state_with_a_sentence_and_no_key_is_told(tmp_path: Path, caplog: Any) -> None:
+    key = tmp_path / "key"
+    key.write_text("sk_canary_0123456789")
+    key.chmod(0o600)
+    endpoint = Endpoint(dialect="hydra", url="ws://127.0.0.1:9/waves/v1/s2s", key=SecretRef(file=str(key)))
+
+    async def play(house: House) -> dict[str, Any]:
+        house.link.open("a test", False)
+        return await until(house, lambda page: page["link"]["state"] == "offline")
+
+    caplog.set_level("DEBUG")
+    page = in_house(configuration(tmp_path, "", service=(endpoint,)), play)
+    assert "refused" in page["link"]["reason"]
+    assert "sk_canary" not in caplog.text + str(page)
+
+
+@pytest.mark.parametrize(
+    "fault", ["non-json=on", "binary-frame=on", "unknown-event=on", "delta-shape=odd", "duplicate-done=on"]
+)
+def test_garbage_from_the_service_costs_nothing(tmp_path: Path, fault: str) -> None:
+    async def play(house: House) -> dict[str, Any]:
+        house.link.open("a test", True)
+        return await until(
+            house, lambda page: page["audio"]["playback"]["periods"] > 50 and page["phase"] in ("idle", "thinking")
+        )
+
+    with voice(fault) as url:
+        config = configuration(tmp_path, url)
+        config = dataclasses.replace(config, persona=dataclasses.replace(config.persona, greet=True))
+        page = in_house(config, play)
+    assert page["link"]["state"] == "ready" and page["counters"]["effects_failed"] == 0
+
+
+def test_run_ends_with_zero_when_asked_and_leaves_no_thread(tmp_path: Path) -> None:
+    import threading
+
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.call_later(0.5, stop)
+        return await run(configuration(tmp_path, "ws://127.0.0.1:9/"), Source("k", ()), loop.time(), set())
+
+    assert asyncio.run(main()) == 0
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("kioskd")]
+    assert left == []
+
+
+def test_a_dead_thread_ends_the_process_with_70(tmp_path: Path) -> None:
+    async def main() -> tuple[int, str]:
+        house = House(configuration(tmp_path, "ws://127.0.0.1:9/"), Source("k", ()), 0.0, set())
+        await house.open()
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("the gate fell off its hinges")
+
+        house.capture.on_chunk = broken
+        try:
+            ended = await asyncio.wait_for(house.ended, 10)
+        finally:
+            await house.close()
+        return ended.code, ended.reason
+
+    code, reason = asyncio.run(main())
+    assert code == 70 and "kioskd-capture" in reason and "hinges" in reason
+
+
+def test_stop_is_an_event_like_any_other(tmp_path: Path) -> None:
+    async def play(house: House) -> int:
+        house.inbox.post(StopAsked("a test"))
+        return (await house.ended).code
+
+    assert in_house(configuration(tmp_path, "ws://127.0.0.1:9/"), play) == 0

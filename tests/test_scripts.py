@@ -1,0 +1,86 @@
+"""scripts/run as a newcomer uses it: what must not move the relay does not, and the files are left as promised.
+
+The door that opens is what .ci/run shows last, by scripts/run itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAIN_JOB = [sys.executable, str(ROOT / "scripts" / "main_job.py")]
+
+
+def run(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*MAIN_JOB, "--out", str(out), *arguments], capture_output=True, text=True, timeout=180)
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def intents(out: Path) -> int:
+    with closing(sqlite3.connect(out / "ledger.db")) as ledger:
+        return int(ledger.execute("SELECT count(*) FROM calls WHERE intent_at IS NOT NULL").fetchone()[0])
+
+
+def test_without_a_hand_the_door_stays_shut(tmp_path: Path) -> None:
+    done = run(tmp_path, "--no-confirm")
+    assert done.returncode != 0 and "nobody held the button" in done.stdout, done.stdout
+    notes = rows(tmp_path / "timeline.jsonl")
+    assert any(note["kind"] == "decision" and note["verdict"] == "confirm" for note in notes)
+    assert not any(note["kind"] == "relay" for note in notes) and intents(tmp_path) == 0
+    for name in ("request.wav", "answer.wav", "timeline.jsonl", "wire.jsonl", "ledger.db"):
+        assert (tmp_path / name).stat().st_size > 0, name
+
+
+@pytest.mark.parametrize("sentence", ["what time is it", "Do not unlock the front door."])
+def test_what_was_not_asked_for_does_not_happen(tmp_path: Path, sentence: str) -> None:
+    done = run(tmp_path, "--say", sentence)
+    assert done.returncode == 0 and "the door stayed shut" in done.stdout, done.stdout
+    assert not any(note["kind"] == "relay" for note in rows(tmp_path / "timeline.jsonl")) and intents(tmp_path) == 0
+
+
+def test_the_wire_log_holds_frames_and_no_audio(tmp_path: Path) -> None:
+    run(tmp_path, "--say", "what time is it")
+    frames = rows(tmp_path / "wire.jsonl")
+    kinds = {str(frame["type"]) for frame in frames}
+    assert {"session.configure", "session.configured", "input_audio_buffer.append", "response.done"} <= kinds
+    assert max(len(json.dumps(frame)) for frame in frames) < 4000
+
+
+def test_serve_stays_up_and_answers_kioskctl(tmp_path: Path) -> None:
+    # --serve takes the usual folder if nobody serves there; a test must not, so that folder is kept from it
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    serving = subprocess.Popen(
+        [*MAIN_JOB, "--out", str(tmp_path / "out"), "--serve"], stdout=subprocess.PIPE, text=True, env=env
+    )
+    try:
+        assert serving.stdout is not None
+        line = next(line for line in serving.stdout if " status" in line)
+        command = [sys.executable, "-m", "kioskd.ctl", *line.split()[1:], "--json"]
+        deadline = time.monotonic() + 20
+        while (asked := subprocess.run(command, capture_output=True, text=True)).returncode == 69:
+            assert time.monotonic() < deadline, asked.stderr
+        page = json.loads(asked.stdout)
+        assert asked.returncode == 0 and page["health"]["ok"] and page["kiosk"] == "demonstration"
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=15)
+    finally:
+        serving.kill()
+    assert serving.returncode == 0
+
+
+def test_help_shows_every_way_to_call_it() -> None:
+    text = subprocess.run([*MAIN_JOB, "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(option in text for option in ("--say", "--no-confirm", "--out", "--live", "--serve"))
