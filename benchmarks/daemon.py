@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +57,8 @@ class Daemon:
         ready_s: from just before the process was made to READY=1 on its notify socket.
     """
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes], ready_s: float) -> None:
-        self._folder, self._process, self.ready_s = folder, process, ready_s
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self._folder, self._process, self.ready_s = folder, process, 0.0
 
     # -- what the kernel says ----------------------------------------------------------------------
 
@@ -134,39 +135,62 @@ def daemon(url: str, sound: Sound, **talk: object) -> Iterator[Daemon]:
         tree = configuration(folder, url, sound)
         tree["talk"].update(talk)
         (folder / "kioskd.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-        running = start(folder, sound.env)
+        manager = Manager(folder)
         try:
-            yield running
-        finally:
-            running.stop()
-
-
-def start(folder: Path, env: Mapping[str, str]) -> Daemon:
-    """Start the daemon on ``kioskd.yaml`` in ``folder`` and wait for READY=1 (sd_notify(3))."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(folder / "notify"))
-        # As the unit has it: see systemd/kioskd.service.
-        env = {**os.environ, **env, "NOTIFY_SOCKET": str(folder / "notify")}
-        command = [sys.executable, "-m", "kioskd.cli", "run", "-c", str(folder / "kioskd.yaml")]
-        began = time.monotonic()
-        with open(folder / "log", "wb") as log:
-            process = subprocess.Popen(command, env=env, stderr=log, stdout=log)
-        running = Daemon(folder, process, 0.0)
-        notify.settimeout(0.2)
-        while time.monotonic() < began + START_S:
+            running = start(folder, manager, sound.env)
             try:
-                told = notify.recv(4096)
-            except TimeoutError:
-                if process.poll() is not None:
-                    raise ProbeFailed(
-                        f"the daemon ended with status {process.returncode}: {last_words(folder)}"
-                    ) from None
-                continue
-            if b"READY=1" in told.split(b"\n"):
-                running.ready_s = time.monotonic() - began
-                return running
+                yield running
+            finally:
+                running.stop()
+        finally:
+            manager.close()
+
+
+def start(folder: Path, manager: Manager, env: Mapping[str, str]) -> Daemon:
+    """Start the daemon on ``kioskd.yaml`` in ``folder`` and wait for READY=1."""
+    env = {**os.environ, **env, "NOTIFY_SOCKET": manager.address}
+    command = [sys.executable, "-m", "kioskd.cli", "run", "-c", str(folder / "kioskd.yaml")]
+    with open(folder / "log", "wb") as log:
+        began = time.monotonic()
+        process = subprocess.Popen(command, env=env, stderr=log, stdout=log)
+    running = Daemon(folder, process)
+    while time.monotonic() < began + START_S and process.poll() is None:
+        if manager.ready.wait(0.2):
+            running.ready_s = manager.ready_at - began
+            return running
     running.stop()
-    raise ProbeFailed(f"the daemon was not ready within {START_S:g} s: {last_words(folder)}")
+    raise ProbeFailed(f"the daemon was not ready within {START_S:g} s, or ended: {last_words(folder)}")
+
+
+class Manager:
+    """systemd's end of sd_notify(3): a datagram socket that is read as long as the daemon lives.
+
+    Attributes:
+        ready_at: monotonic seconds at which READY=1 came.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.address = str(folder / "notify")
+        self.ready = threading.Event()
+        self.ready_at = 0.0
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._thread = threading.Thread(target=self._run, name="bench-notify", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while told := self._socket.recv(4096):
+            if b"READY=1" in told.split(b"\n") and not self.ready.is_set():
+                self.ready_at = time.monotonic()
+                self.ready.set()
+
+    def close(self) -> None:
+        """Listen no more."""
+        # An empty datagram ends the thread.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", self.address)
+        self._thread.join(5)
+        self._socket.close()
 
 
 def last_words(folder: Path) -> str:

@@ -143,7 +143,31 @@ def run(options: argparse.Namespace, started_at: float) -> int:
             print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {options.config}", file=sys.stderr)
             return EXIT_CONFIG
     source = Source(os.path.abspath(options.config), tuple(map(str, loaded.warnings)))
-    return asyncio.run(live(loaded.config, source, started_at, secrets))
+    loop = asyncio.new_event_loop()
+    try:
+        code = loop.run_until_complete(live(loaded.config, source, started_at, secrets))
+    finally:
+        loop.close()
+    return leave(code)
+
+
+def leave(code: int) -> int:
+    """The exit status, unless a thread of the C library would keep the process: then it ends here and now.
+
+    A name that a dead resolver looks up blocks its thread for half a minute, and the interpreter would wait for it
+    at exit. Everything of ours has been closed by then.
+    """
+    import logging
+    import threading
+
+    workers = [thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")]
+    for worker in workers:
+        worker.join(0.1)
+    if any(worker.is_alive() for worker in workers):
+        logging.getLogger(__name__).warning("leaving a name lookup that does not end")
+        logging.shutdown()
+        os._exit(code)
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,7 +50,7 @@ def say(line: str) -> bool:
     """Print one line at once; False when the reader (``| head``) has gone and nothing more need be said."""
     try:
         print(line, flush=True)
-    except ZeroDivisionError:
+    except BrokenPipeError:
         # Python flushes once more at exit and would complain; nobody is there to read that either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False

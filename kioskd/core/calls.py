@@ -1,4 +1,4 @@
-"""Tool calls: judged, confirmed by hand, written down, run once, answered. Functions over the machine's state.
+"""Tool calls: judged, written down, run once, answered. Functions over the machine's state (confirmation.py: the hand).
 
 The model is untrusted input: what it asks for is a request, and everything that decides stands on this side.
 """
@@ -14,7 +14,7 @@ from kioskd.core.arguments import check
 from kioskd.core.effects import AskResponse, CommitIntent, PlayCue, RecordOutcome, RunAction, SendOutput, SendText
 from kioskd.core.policy import Decision, Facts, Verdict, judge
 from kioskd.core.regions import CALL, Signal, move
-from kioskd.core.state import TALK, CallState, State
+from kioskd.core.state import CallState, State
 from kioskd.core.words import Call, CallKey
 
 # A turn asks for one or two things; a service that asks for more at once is broken or hostile.
@@ -26,7 +26,6 @@ ACT_MARGIN_S = 30.0
 # How long the lamp shows a refusal. A guess.
 REFUSED_S = 2.0
 ASK_HAND = "Please hold the button to confirm."
-NOBODY = "Nobody confirmed, so nothing was done."
 
 
 def asked(s: State, e: ev.ToolAsked, now: float) -> None:
@@ -67,14 +66,7 @@ def facts(s: State, key: CallKey, tool: str, now: float, *, confirmed: bool) -> 
 
 def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
     """Do what policy said."""
-    s.note(
-        "decision",
-        f"{call.tool.name}: {decision.verdict.value} ({decision.why})",
-        tool=call.tool.name,
-        call=call.key.call_id,
-        verdict=decision.verdict.value,
-        code=decision.code,
-    )
+    tell_decision(s, call.tool.name, call.key, decision)
     if decision.verdict is Verdict.ALLOW:
         commit(s, call, now)
     elif decision.verdict is Verdict.CONFIRM:
@@ -87,17 +79,17 @@ def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
         finish(s, call, "refused", decision.say, decision.why, now)
 
 
+def tell_decision(s: State, tool: str, key: CallKey, decision: Decision) -> None:
+    """Every decision is told, with its reason for the owner."""
+    verdict = decision.verdict.value
+    text = f"{tool}: {verdict} ({decision.why})"
+    s.note("decision", text, tool=tool, call=key.call_id, verdict=verdict, code=decision.code)
+
+
 def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) -> None:
     """A call that never became one: an unknown tool, or arguments that are none."""
     s.counts.calls_refused += 1
-    s.note(
-        "decision",
-        f"{e.name}: {decision.verdict.value} ({decision.why})",
-        tool=e.name,
-        call=e.key.call_id,
-        verdict=decision.verdict.value,
-        code=decision.code,
-    )
+    tell_decision(s, e.name, e.key, decision)
     output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
     s.emit(RecordOutcome(e.key, e.name, "refused", decision.why), SendOutput(e.key, output), AskResponse(e.key.session))
     show_refusal(s, now)
@@ -171,66 +163,6 @@ def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
     if call.confirmed_at:
         took_ms = round((e.at - call.confirmed_at) * 1000, 1)
         s.note("latency", f"{took_ms:g} ms from the confirmation to the relay", confirm_to_relay_ms=took_ms)
-
-
-# -- the visitor's hand --------------------------------------------------------------------------
-
-
-def press(s: State, call: CallState, at: float, now: float) -> None:
-    """A press while a confirmation is pending: it belongs to the confirmation, never to talking."""
-    if at <= call.asked_at:
-        return  # the finger was there before the question
-    s.pending_press = at
-    s.set_timer("hold", now + call.tool.policy.hold_ms / 1000)
-    s.note("tool", "the button is held to confirm", tool=call.tool.name)
-
-
-def release(s: State, at: float, now: float) -> None:
-    """The confirming finger left."""
-    began, s.pending_press = s.pending_press, None
-    call = s.confirming
-    s.clear_timer("hold")
-    if began is None or call is None:
-        return
-    held_ms = (at - began) * 1000
-    if held_ms >= call.tool.policy.hold_ms:
-        confirmed(s, call, now)
-    else:
-        s.note("tool", f"held for {held_ms:.0f} ms, {call.tool.policy.hold_ms} are wanted", tool=call.tool.name)
-
-
-def hold_expired(s: State, now: float) -> None:
-    """Held long enough."""
-    call = s.confirming
-    if call is None or s.pending_press is None or TALK not in s.down:
-        return
-    s.pending_press = None
-    confirmed(s, call, now)
-
-
-def confirmed(s: State, call: CallState, now: float) -> None:
-    """One confirmation serves one call; everything else must still hold."""
-    s.clear_timer("confirm")
-    s.clear_timer("hold")
-    call.confirmed_at = now
-    # The hand at the button is a person at this panel.
-    s.last_person_at = now
-    s.note("tool", "confirmed by hand", tool=call.tool.name, call=call.key.call_id)
-    again = judge(call.tool, s.config.kiosk, "", facts(s, call.key, call.tool.name, now, confirmed=True))
-    if again.verdict is Verdict.CONFIRM:
-        again = Decision(Verdict.REFUSE, "confirm", call.tool.say_failed, "policy asks for a confirmation twice")
-    decide(s, call, again, now)
-
-
-def confirm_expired(s: State, now: float) -> None:
-    """Nobody confirmed."""
-    call = s.confirming
-    if call is None:
-        return
-    s.clear_timer("hold")
-    s.pending_press = None
-    call.state = move(CALL, call.state, Signal.EXPIRED)
-    finish(s, call, "expired", NOBODY, f"nobody confirmed within {call.tool.policy.confirm_s:g} s", now)
 
 
 def call_expired(s: State, name: str, now: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from kioskd.core import calls, turns
+from kioskd.core import confirmation, turns
 from kioskd.core.effects import CancelResponse, CutPlayback
 from kioskd.core.regions import PLAYING, RESPONSE, Signal, move
 from kioskd.core.state import State
@@ -94,8 +94,8 @@ TIMERS: Mapping[str, Callable[[State, float], None]] = {
     "settle": settle_expired,
     "speak": speak_expired,
     "linger": linger_expired,
-    "hold": calls.hold_expired,
-    "confirm": calls.confirm_expired,
+    "hold": confirmation.hold_expired,
+    "confirm": confirmation.confirm_expired,
     "breath": flag_expired("breathing", False),
     "tail": flag_expired("tail", False),
     "refused": flag_expired("refused", False),

@@ -1,8 +1,8 @@
 """The one machine: ``step(event, now) -> effects``. Pure: the same events at the same times give the same effects.
 
-It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py and deadlines.py say what each
-event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is derived here
-after every step, so no event can forget it.
+It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py, confirmation.py and deadlines.py
+say what each event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is
+derived here after every step, so no event can forget it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from kioskd.config.sections import Config
-from kioskd.core import calls, turns
+from kioskd.core import calls, confirmation, turns
 from kioskd.core import events as ev
 from kioskd.core.effects import Effect, Mute as MuteEffect, PlayCue, Quit, SetFeed, Show, WatchBargeIn
 from kioskd.core.deadlines import TIMERS
@@ -28,7 +28,7 @@ def pressed(s: State, e: ev.Pressed, now: float) -> None:
         return
     call = s.confirming
     if call is not None:
-        calls.press(s, call, e.at, now)
+        confirmation.press(s, call, e.at, now)
         return
     s.note("turn", "talk pressed")
     if s.muted:
@@ -62,7 +62,7 @@ def released(s: State, e: ev.Released, now: float) -> None:
     s.down.pop(e.name, None)
     if e.name != TALK:
         return
-    calls.release(s, e.at, now)
+    confirmation.release(s, e.at, now)
     if s.config.talk.mode == "push_to_talk" and s.talking:
         s.talking = False
         s.note("turn", "talk released")

@@ -70,7 +70,12 @@ class Scene:
         self.talk.feed(self._turn)
         if ends:
             self.talk.feed(bytes(32_000))
-            await asyncio.sleep(0.05)
+            await self.settled()
+
+    async def settled(self) -> None:
+        """Until nothing is being understood or said."""
+        while self.talk._hearing or self.talk.responses.active:
+            await asyncio.sleep(0.005)
 
     async def sent(self) -> list[dict[str, Any]]:
         found = []
@@ -123,10 +128,10 @@ def test_noise_after_a_request_does_not_lose_it(speech: Callable[..., bytes]) ->
         await scene.turn("open the door", ends=False)
         scene.talk.feed(bytes(32_000))
         await scene.turn("", ends=False)  # a door slams before the request was understood
-        await asyncio.sleep(0.05)
+        await scene.settled()
         assert await scene.call_ids() == []
         scene.talk.feed(bytes(32_000))
-        await asyncio.sleep(0.05)
+        await scene.settled()
         assert len(await scene.call_ids()) == 1 and scene.mouth.said == []
 
     run(work, speech)
@@ -137,7 +142,7 @@ def test_a_new_request_replaces_one_that_was_not_answered_yet(speech: Callable[.
         await scene.turn("open the door", ends=False)
         scene.talk.feed(bytes(32_000))
         await scene.turn("do not open the door")
-        await asyncio.sleep(0.05)
+        await scene.settled()
         assert await scene.call_ids() == [] and scene.mouth.said == [sentences.NEGATED]
 
     run(work, speech)
@@ -151,10 +156,10 @@ def test_narration_waits_for_all_outputs_and_for_the_visitor(speech: Callable[..
         assert scene.talk.output(first, '{"ok": true}')
         await scene.turn("", ends=False)
         assert scene.talk.output(second, '{"status": "running"}')
-        await asyncio.sleep(0.03)
+        await scene.settled()
         assert scene.mouth.said == []
         scene.talk.feed(bytes(32_000))
-        await asyncio.sleep(0.05)
+        await scene.settled()
         assert scene.mouth.said == ["It is done. One moment, please."]
 
     run(work, speech)
@@ -165,9 +170,9 @@ def test_a_text_is_kept_until_a_response_is_asked_for(speech: Callable[..., byte
         scene.talk.note('{"say": "Somebody is on the way."}')
         await scene.turn("hello")
         scene.talk.create()
-        await asyncio.sleep(0.03)
+        await scene.settled()
         scene.talk.create()
-        await asyncio.sleep(0.03)
+        await scene.settled()
         assert scene.mouth.said == [sentences.GREETING, "Somebody is on the way.", sentences.GREETING]
 
     run(work, speech)

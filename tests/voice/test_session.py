@@ -73,6 +73,19 @@ def test_a_spoken_request_becomes_a_tool_call_and_its_result_is_told(play: Calla
     play(scene)
 
 
+def test_a_request_at_the_pace_of_speech_is_no_flood(play: Callable[..., None], speech: Any) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await client.configure()
+        sound = bytes(3200) + speech("open the door") + bytes(30_000)
+        began = asyncio.get_running_loop().time()
+        for start in range(0, len(sound), 640):
+            await client.append(sound[start : start + 640])
+            await asyncio.sleep(began + start / 32_000 - asyncio.get_running_loop().time())
+        assert (await client.until("response.function_call_arguments.done"))["name"] == "unlock_door"
+
+    play(scene, "flood=end")
+
+
 def test_speech_events_carry_their_place_in_the_audio(play: Callable[..., None]) -> None:
     async def scene(client: Any, server: Any) -> None:
         await client.configure()
@@ -301,7 +314,8 @@ def test_half_a_sample_is_no_audio(play: Callable[..., None]) -> None:
         ('{"type": "session.update", "session": {"tools": [{"name": "x"}]}}', "invalid_request_error"),
         ('{"type": "conversation.item.create", "item": {"type": "picture"}}', "invalid_request_error"),
         (
-            '{"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "c", "output": "{}"}}',
+            '{"type": "conversation.item.create", "item": '
+            '{"type": "function_call_output", "call_id": "c", "output": "{}"}}',
             "invalid_request_error",
         ),
     ],
