@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # sysexits(3): an internal software error; systemd starts us afresh.
 EXIT_SOFTWARE = 70
+# sysexits(3): a temporary failure; the other one may end.
+EXIT_TAKEN = 75
 # A thread is told to end and is given this long; SIGTERM must be done within a second, all together.
 THREAD_END_S = 0.9
 
@@ -56,6 +58,10 @@ class Source(NamedTuple):
 
     path: str
     warnings: tuple[str, ...]
+
+
+class HouseTaken(Exception):
+    """Another kioskd lives in this runtime folder; the text is a sentence."""
 
 
 class House:
@@ -77,12 +83,14 @@ class House:
         self.inbox = Inbox(self.loop, self._deliver)
         self.timers = Timers(self.loop, self.inbox.post)
         self.notifier = Notifier(os.environ)
+        self.lines: Lines | None = None
 
     # -- opening, in order -----------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open the rooms. Devices and networks are states, not preconditions: nothing here waits for them."""
         self._open_timeline()
+        await self._open_control()
         self._open_lines()
         self._open_lanes()
         self._open_actions()
@@ -92,7 +100,6 @@ class House:
         self._open_panel()
         self.pulse = Pulse(self)
         self._closes("pulse", self.pulse.close)
-        await self._open_control()
         self._take_signals()
         self._begin()
         self.notifier.ready(self.pulse.sentence())
@@ -107,7 +114,6 @@ class House:
         self._closes("timeline", lambda: self.timeline.stop(THREAD_END_S))
 
     def _open_lines(self) -> None:
-        self.lines: Lines | None = None
         self.line_problems: list[str] = []
         self.relays: dict[str, RelayLine] = {}
         self.inputs: dict[str, InputLine] = {}
@@ -206,14 +212,19 @@ class House:
                 self.config.panel, self.lines, self.inbox.post, time.monotonic, self.config.talk.longest_turn_s
             )
             self._closes("panel", self.panel.close)
-        for problem in self.line_problems:
-            self.inbox.post(PartChanged("lines", PartState.FAILED, problem))
+        if self.line_problems:
+            self.inbox.post(PartChanged("lines", PartState.FAILED, "; ".join(self.line_problems)))
+        if self.control.problem:
+            self.inbox.post(PartChanged("control", PartState.FAILED, self.control.problem))
 
     async def _open_control(self) -> None:
         self.control = Control(
             self.config.ops.runtime_dir, lambda: report.status(self), report.changes(self), self.timeline
         )
         await self.control.start()
+        if self.control.taken:
+            # Two daemons on one set of lines: the second would tell the safe-state helper that it has no relays.
+            raise HouseTaken(self.control.problem)
 
     def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -278,7 +289,7 @@ async def run(config: Config, source: Source, started_at: float, secrets: set[st
     """Live until asked to end.
 
     Returns:
-        the exit status: 0 after an orderly end, 70 when a thread died or would not end.
+        the exit status: 0 after an orderly end, 70 when a thread died or would not end, 75 when another kioskd is here.
     """
     house = House(config, source, started_at, secrets)
     code = EXIT_SOFTWARE
@@ -287,6 +298,9 @@ async def run(config: Config, source: Source, started_at: float, secrets: set[st
         ended = await house.ended
         code = ended.code
         log.info("ending: %s", ended.reason)
+    except HouseTaken as error:
+        log.critical("%s", error)
+        code = EXIT_TAKEN
     finally:
         clean = await house.close()
         if not clean:

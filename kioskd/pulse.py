@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
-HARDWARE = ("capture", "playback", "panel", "lines", "ledger")
+# Not for the lamp: the link has rungs of its own, and a control socket is the owner's business, not the visitor's.
+ELSEWHERE = ("link", "control")
 BROKEN = (PartState.ABSENT, PartState.FAILED)
 # A thread that has broken its deadline is given this long to come back before the process ends: the watchdog would
 # do the same later (WatchdogSec=10), but lines are made safe and the journal is told when we do it ourselves.
@@ -79,7 +80,7 @@ class Pulse:
     @property
     def hardware_ok(self) -> bool:
         """No part that a person must look at on the spot."""
-        return not any(self._claims.get(part) in BROKEN for part in HARDWARE)
+        return not any(state in BROKEN for part, state in self._claims.items() if part not in ELSEWHERE)
 
     # -- the lamp --------------------------------------------------------------------------------
 

@@ -273,6 +273,18 @@ def test_a_dead_thread_ends_the_process_with_70(tmp_path: Path) -> None:
     assert code == 70 and "kioskd-capture" in reason and "hinges" in reason
 
 
+def test_a_second_daemon_in_the_same_house_is_turned_away(tmp_path: Path) -> None:
+    config = configuration(tmp_path, "ws://127.0.0.1:9/")
+
+    async def play(house: House) -> int:
+        facts = (tmp_path / "lines.json").read_text()
+        code = await run(config, Source("k", ()), asyncio.get_running_loop().time(), set())
+        assert (tmp_path / "lines.json").read_text() == facts, "the first one's relays are still known"
+        return code
+
+    assert in_house(config, play) == 75
+
+
 def test_stop_is_an_event_like_any_other(tmp_path: Path) -> None:
     async def play(house: House) -> int:
         house.inbox.post(StopAsked("a test"))

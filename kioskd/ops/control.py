@@ -7,6 +7,7 @@ One request a line, one answer a line, both JSON objects: ``{"do": "status"}`` g
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -90,6 +91,7 @@ class Control:
         self._clients: set[asyncio.Task[None]] = set()
         self.counts = Counts()
         self.problem = ""  # why control is off, a sentence; empty while it is on
+        self.taken = False  # ... because another daemon lives in this folder
 
     async def start(self) -> None:
         """Open both sockets. Never raises for a folder that cannot be used: control is off then, the kiosk is not."""
@@ -99,6 +101,7 @@ class Control:
                 await self._open(name)
         except OSError as error:
             self.problem = f"control is off, kioskctl cannot reach this kiosk: {_why(error, self._runtime_dir)}"
+            self.taken = error.errno == errno.EADDRINUSE
             log.error("%s", self.problem)
             await self.aclose()
 

@@ -32,7 +32,7 @@ FIRST_INHERITED_FD = 3
 
 _EXAMPLE = """\
 example:
-  kioskd voice --listen 127.0.0.1:8790
+  kioskd voice --listen 127.0.0.1:8715
   kioskd voice --listen 127.0.0.1:0 --fault tool-timeout=1 --fault late-deltas
   kioskd voice --list-faults
 """
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add, normal = parser.add_argument, Options()
-    add("--listen", metavar="HOST:PORT", default="127.0.0.1:8790", help="address (default %(default)s); port 0: any")
+    add("--listen", metavar="HOST:PORT", default="127.0.0.1:8715", help="address (default %(default)s); port 0: any")
     add("--token-file", metavar="FILE", help="what clients must know, in a 0600 file; needed to listen off loopback")
     add("--voice", default=normal.voice, help="espeak-ng voice of the answers (default %(default)s)")
     add("--speed", type=int, default=normal.words_per_minute, metavar="WPM", help="words a minute (%(default)s)")
@@ -105,7 +105,7 @@ def _refuse(sentence: str, status: int) -> int:
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """``127.0.0.1:8790`` or ``[::1]:8790`` as host and port.
+    """``127.0.0.1:8715`` or ``[::1]:8715`` as host and port.
 
     Raises:
         BadSetting: it is no such thing.
@@ -113,7 +113,7 @@ def parse_address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise BadSetting(f"--listen takes HOST:PORT such as 127.0.0.1:8790, not {text!r}")
+        raise BadSetting(f"--listen takes HOST:PORT such as 127.0.0.1:8715, not {text!r}")
     return host, int(port)
 
 

@@ -28,13 +28,14 @@ class Ears(Recogniser):
     def __init__(self) -> None:
         super().__init__()
         self.says: list[str] = []
+        self.takes_s = 0.01
 
     async def prepare(self, grammar: Grammar) -> None:
         return None
 
     async def recognise(self, grammar: Grammar, pcm: bytes) -> Heard:
-        await asyncio.sleep(0.01)
-        text = self.says.pop(0)
+        text, takes_s = self.says.pop(0), self.takes_s
+        await asyncio.sleep(takes_s)
         return Heard(text, noise=not text)
 
 
@@ -144,6 +145,21 @@ def test_a_new_request_replaces_one_that_was_not_answered_yet(speech: Callable[.
         await scene.turn("do not open the door")
         await scene.settled()
         assert await scene.call_ids() == [] and scene.mouth.said == [sentences.NEGATED]
+
+    run(work, speech)
+
+
+def test_turns_are_understood_in_their_order_however_long_each_takes(speech: Callable[..., bytes]) -> None:
+    async def work(scene: Scene) -> None:
+        scene.ears.takes_s = 0.1
+        await scene.turn("open the door", ends=False)
+        scene.talk.feed(bytes(32_000))
+        await asyncio.sleep(0.02)
+        scene.ears.takes_s = 0.01
+        await scene.turn("hello")
+        done = [event["item"] for event in await scene.sent() if event["type"] == "conversation.item.done"]
+        assert [item["role"] for item in done] == ["user", "user", "assistant"]
+        assert done[0]["id"] < done[1]["id"] and scene.mouth.said == [sentences.GREETING]
 
     run(work, speech)
 

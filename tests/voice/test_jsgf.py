@@ -38,6 +38,7 @@ def test_every_rule_that_is_used_is_defined() -> None:
 
 def test_negations_decoys_and_the_phone_loop_are_in_it() -> None:
     text = compose(build(TOOLS), known).text
+    assert "[<start>] <garbage>" in text and "<start> = unlock | unlock [the | a] front" in text
     assert "<not> <ask>" in text and "is [the | a] front door open" in text
     assert all(f"g_{phone.lower()}" in text for phone in PHONES)
     # PocketSphinx dies of exponents in weights.
