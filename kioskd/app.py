@@ -26,14 +26,13 @@ from kioskd.core.effects import Note, Quit, Show
 from kioskd.core.events import Event, LinkChanged, PartChanged, StopAsked, UplinkOverflowed
 from kioskd.core.gate import Gate
 from kioskd.core.machine import Machine
-from kioskd.core.ports import InputLine, RelayLine
 from kioskd.core.resample import make_resampler
 from kioskd.core.vad import Vad
 from kioskd.core.words import PartState
 from kioskd.inbox import Inbox
 from kioskd.lanes import PlaybackLane, UplinkLane
-from kioskd.lines.lines import Lines, open_lines
-from kioskd.lines.naming import LineError
+from kioskd.fittings import fit
+from kioskd.lines.lines import Lines
 from kioskd.link.supervisor import Supervisor
 from kioskd.ops.control import Control
 from kioskd.ops.systemd import Notifier
@@ -114,27 +113,10 @@ class House:
         self._closes("timeline", lambda: self.timeline.stop(THREAD_END_S))
 
     def _open_lines(self) -> None:
-        self.line_problems: list[str] = []
-        self.relays: dict[str, RelayLine] = {}
-        self.inputs: dict[str, InputLine] = {}
-        try:
-            self.lines = open_lines(self.config.panel.pins, self.config.ops.runtime_dir)
-        except LineError as error:
-            self.line_problems.append(str(error))
-            return
-        self._closes("lines", self.lines.close)
-        for tool in self.config.tools:
-            try:
-                if tool.action.relay is not None:
-                    self.relays[tool.name] = self.lines.relay(tool.action.relay.pin, tool.action.relay.active)
-                elif tool.action.sensor is not None and tool.action.sensor.pin is not None:
-                    self.inputs[tool.name] = self.lines.input(tool.action.sensor.pin, tool.action.sensor.pull)
-            except LineError as error:
-                self.line_problems.append(f"{tool.name}: {error}")
-        try:
-            self.lines.write_facts(os.path.join(self.config.ops.runtime_dir, "lines.json"))
-        except OSError as error:
-            self.line_problems.append(f"the safe-state helper cannot be told about the relays: {error}")
+        fitted = fit(self.config)
+        self.lines, self.relays, self.inputs, self.line_problems = fitted
+        if self.lines is not None:
+            self._closes("lines", self.lines.close)
 
     def _open_lanes(self) -> None:
         self.uplink = UplinkLane(

@@ -9,7 +9,7 @@ from typing import Iterator
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "kioskd"
 ROOMS = {"audio", "lines", "panel", "actions", "link", "voice", "ops"}
-DOORS = {"app", "perform", "pulse", "report", "services", "cli", "ctl", "ctl_watch", "__main__"}
+DOORS = {"app", "fittings", "perform", "pulse", "report", "services", "cli", "ctl", "ctl_watch", "__main__"}
 PURE = {"core", "wire"}
 FORBIDDEN_IN_PURE = {"asyncio", "threading", "time", "random", "os", "socket", "subprocess"}
 HARDWARE = {"pyaudio", "gpiozero", "gpiod", "lgpio", "websockets", "systemd", "pocketsphinx", "sqlite3"}

@@ -122,7 +122,7 @@ def test_faults_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
-    assert ended.value.code == 0 and "kioskd voice --listen 127.0.0.1:8790" in capsys.readouterr().out
+    assert ended.value.code == 0 and "kioskd voice --listen 127.0.0.1:8715" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "localhost", ":80", "host:", "host:x", "host:70000", "host:-1", "h:²"])
