@@ -83,11 +83,14 @@ class House:
         self.timers = Timers(self.loop, self.inbox.post)
         self.notifier = Notifier(os.environ)
         self.lines: Lines | None = None
+        self._begun = False
+        self._early_stop: StopAsked | None = None
 
     # -- opening, in order -----------------------------------------------------------------------
 
     async def open(self) -> None:
         """Open the rooms. Devices and networks are states, not preconditions: nothing here waits for them."""
+        self._take_signals()
         self._open_timeline()
         await self._open_control()
         self._open_lines()
@@ -99,7 +102,6 @@ class House:
         self._open_panel()
         self.pulse = Pulse(self)
         self._closes("pulse", self.pulse.close)
-        self._take_signals()
         self._begin()
         self.notifier.ready(self.pulse.sentence())
         self.pulse.beat()
@@ -210,7 +212,13 @@ class House:
 
     def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            self.loop.add_signal_handler(number, self.inbox.post, StopAsked(f"{number.name} received"))
+            self.loop.add_signal_handler(number, self._asked_to_stop, StopAsked(f"{number.name} received"))
+
+    def _asked_to_stop(self, event: StopAsked) -> None:
+        if self._begun:
+            self.inbox.post(event)
+        else:
+            self._early_stop = event  # the rooms are still being opened; the machine hears it when they are
 
     def _begin(self) -> None:
         for warning in self.source.warnings:
@@ -218,6 +226,9 @@ class House:
         for unknown in self.ledger.unknowns():
             log.error("the outcome of an earlier call is unknown and will not be retried: %s", unknown)
         self.performer.perform(self.machine.begin(time.monotonic()))
+        self._begun = True
+        if self._early_stop is not None:
+            self.inbox.post(self._early_stop)
 
     # -- the corridor ----------------------------------------------------------------------------
 

@@ -152,19 +152,20 @@ def run(options: argparse.Namespace, started_at: float) -> int:
 
 
 def leave(code: int) -> int:
-    """The exit status, unless a thread of the C library would keep the process: then it ends here and now.
+    """The exit status, unless a thread would keep the process: then it ends here and now.
 
-    A name that a dead resolver looks up blocks its thread for half a minute, and the interpreter would wait for it
-    at exit. Everything of ours has been closed by then.
+    A name that a dead resolver looks up blocks its thread for half a minute, a wedged sound card for ever, and the
+    interpreter would wait for them. Everything that could be closed in order has been closed by then.
     """
     import logging
     import threading
 
-    workers = [thread for thread in threading.enumerate() if thread.name.startswith("asyncio_")]
-    for worker in workers:
-        worker.join(0.1)
-    if any(worker.is_alive() for worker in workers):
-        logging.getLogger(__name__).warning("leaving a name lookup that does not end")
+    left = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    for thread in left:
+        thread.join(0.1)
+    stuck = [thread.name for thread in left if thread.is_alive()]
+    if stuck:
+        logging.getLogger(__name__).warning("leaving threads that do not end: %s", ", ".join(stuck))
         logging.shutdown()
         os._exit(code)
     return code

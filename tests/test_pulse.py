@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Awaitable, Callable
 
@@ -93,3 +97,49 @@ def test_mute_reaches_the_lamp(tmp_path: Path) -> None:
         return house.pulse.sentence()
 
     assert in_house(tmp_path, play).startswith("muted")
+
+
+WEDGED = """
+import sys, threading
+from kioskd import app, cli
+
+class Stuck:
+    rate_hz, xruns = 16000, 0
+    def read_period(self, timeout_s):
+        threading.Event().wait()  # a driver that never comes back
+    def close(self): pass
+
+app.open_input = lambda spec: Stuck()
+sys.exit(cli.main(["run", "-c", sys.argv[1]]))
+"""
+
+
+def wedged(tmp_path: Path) -> subprocess.Popen[str]:
+    """A daemon whose microphone's read never returns."""
+    tree = {
+        "service": [{"dialect": "local"}],
+        "talk": {"mode": "voice"},
+        "audio": {"input": "null", "output": "null"},
+        "panel": {"pins": "simulated"},
+        "ops": {"state_dir": str(tmp_path), "runtime_dir": str(tmp_path), "timeline": str(tmp_path / "t.jsonl")},
+    }
+    (tmp_path / "kiosk.yaml").write_text(json.dumps(tree))  # JSON is YAML
+    command = [sys.executable, "-c", WEDGED, str(tmp_path / "kiosk.yaml")]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_wedged_thread_ends_in_a_journal_line_and_70(tmp_path: Path) -> None:
+    daemon = wedged(tmp_path)
+    _, said = daemon.communicate(timeout=30)
+    assert daemon.returncode == 70
+    assert "<2>" in said and "the microphone claims to be" in said
+    assert "ending at once" in (tmp_path / "t.jsonl").read_text()
+
+
+def test_sigterm_ends_a_house_with_a_wedged_thread_too(tmp_path: Path) -> None:
+    daemon = wedged(tmp_path)
+    while not (tmp_path / "look.sock").exists():
+        assert daemon.poll() is None
+    daemon.send_signal(signal.SIGTERM)
+    _, said = daemon.communicate(timeout=10)
+    assert daemon.returncode == 70 and "did not end within" in said

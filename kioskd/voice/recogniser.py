@@ -1,9 +1,9 @@
 """What was said, by PocketSphinx: the only importer of pocketsphinx.
 
-One worker thread decodes for all sessions; an utterance takes 0.04 of its length with three tools, 0.3 with two hundred
-phrases (x86). PocketSphinx does not release the GIL meanwhile, so the loop stands still for that time; it cannot be fed in
-pieces either, because it levels the channel over the whole utterance (in pieces more contraries were taken
-for requests). That is why the service has a process of its own. A decoder is built for each set of phrases.
+One worker thread decodes for all sessions; an utterance takes 0.04 of its length with three tools, 0.3 with two
+hundred phrases (x86). PocketSphinx does not release the GIL meanwhile, so the loop stands still for that time.
+It cannot be fed in pieces either: it levels the channel over the whole utterance, and in pieces more contraries
+were taken for requests. That is why the service has a process of its own. A decoder is built for each set of phrases.
 """
 
 from __future__ import annotations
