@@ -94,15 +94,11 @@ def talk() -> Mapping[str, Measured]:
     if turns < CYCLES - 1:
         raise ProbeFailed(f"{CYCLES} questions were asked and {turns} turns were taken; {devices.why}")
     detail = {"devices": devices.why, **counted, "turns": turns, "played_periods": page["audio"]["playback"]["periods"]}
-    imports = imports_mb()
     story = f"proportional set size after {turns} turns (rss {memory['rss']:.0f} MB)"
+    sizes = {"devices": devices.why, **memory, "threads": counted["threads"], "imports_mb": imports_mb()}
     return {
         "talk_cpu_pct": Measured(pct, f"{turns} spoken turns in {counted['over_s']:.0f} s", detail),
-        "pss_mb": Measured(
-            memory["pss"],
-            story,
-            {"devices": devices.why, **memory, "imports_mb": imports, "threads": counted["threads"]},
-        ),
+        "pss_mb": Measured(memory["pss"], story, sizes),
     }
 
 

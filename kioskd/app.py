@@ -122,7 +122,7 @@ class House:
 
     def _open_lanes(self) -> None:
         self.uplink = UplinkLane(
-            self.config.talk.connect_buffer_s, lambda lost_ms: void(self.inbox.post(UplinkOverflowed(lost_ms)))
+            self.config.talk.connect_buffer_s, lambda lost_ms: self.inbox.post(UplinkOverflowed(lost_ms))
         )
         self.playback_lane = PlaybackLane(self.config.audio.longest_answer_s)
 
@@ -272,10 +272,6 @@ class House:
                 clean = False
         self.inbox.close()
         return clean
-
-
-def void(_: object) -> None:
-    """For a callback whose answer nobody wants."""
 
 
 async def run(config: Config, source: Source, started_at: float, secrets: set[str]) -> int:

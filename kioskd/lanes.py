@@ -43,7 +43,7 @@ class UplinkLane:
         on_overflow: called in the pushing thread, once for each utterance that lost audio, with the ms lost so far.
     """
 
-    def __init__(self, seconds: float, on_overflow: Callable[[float], None]) -> None:
+    def __init__(self, seconds: float, on_overflow: Callable[[float], object]) -> None:
         self._limit = max(1, int(seconds * 1000 / CHUNK_MS))
         self._on_overflow = on_overflow
         self._ring: deque[Chunk] = deque()

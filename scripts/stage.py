@@ -218,7 +218,7 @@ class Stage:
 
     def _hold(self) -> None:
         if self.live:
-            self.story.line("          >>> press Enter to hold the button")
+            self.story.line("           >>> press Enter to hold the button")
             sys.stdin.readline()
         if not self.confirm:
             self.story.line("           (nobody holds the button)")

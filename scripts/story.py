@@ -33,7 +33,7 @@ class Story:
 
     def row(self, t: float, kind: str, text: str) -> None:
         """One line of the timeline."""
-        print(f"{t:8.3f} s  {self.paint(COLOURS.get(kind, '0'), f'{kind:<9}')} {text}", flush=True)
+        self.line(f"{t:8.3f} s  {self.paint(COLOURS.get(kind, '0'), f'{kind:<9}')} {text}")
 
     def note(self, note: Mapping[str, object]) -> None:
         """A row of timeline.jsonl."""
@@ -41,9 +41,10 @@ class Story:
         self.row(float(t) if isinstance(t, (int, float)) else 0.0, str(note.get("kind", "")), str(note.get("text", "")))
 
     def line(self, text: str = "") -> None:
-        """Anything else."""
-        print(text, flush=True)
+        """Anything else. Any thread: a line is written whole."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
     def verdict(self, good: bool, text: str) -> None:
         """How it ended."""
-        print(self.paint("1;32" if good else "1;31", ("OK  " if good else "NOT DONE  ") + text), flush=True)
+        self.line(self.paint("1;32" if good else "1;31", ("OK  " if good else "NOT DONE  ") + text))
