@@ -133,6 +133,9 @@ def run(options: argparse.Namespace, started_at: float) -> int:
     from kioskd.config.secrets import redact
     from kioskd.ops.systemd import setup_logging
 
+    # Its own way to where standard error goes: PortAudio's libraries write to descriptor 2, which is turned away while
+    # they look for cards (audio/port.py), and a traceback of ours must not be lost with their noise.
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     secrets: set[str] = set()
     ops = loaded.config.ops
     setup_logging(ops.log_level, os.environ, sys.stderr, redact=lambda text: redact(text, secrets))

@@ -103,6 +103,7 @@ def counters(house: House) -> dict[str, object]:
         "uplink_dropped": house.uplink.dropped,
         "playback_refused": lane.refused,
         "playback_late": lane.late,
+        "notify_unheard": house.notifier.unheard,
         "timeline_dropped": house.timeline.dropped,
         "control": house.control.snapshot(),
         "actions": house.actions.snapshot(),

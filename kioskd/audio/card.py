@@ -62,8 +62,7 @@ class CardStream:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False
-            # Most of what is missing in one sleep, the rest in short looks.
-            time.sleep(min(left_s, max(POLL_S, missing / self._rate_hz - POLL_S)))
+            time.sleep(min(left_s, max(POLL_S, missing / self._rate_hz)))
         return True
 
     def _look(self, available: Callable[[], int]) -> int:
@@ -102,6 +101,7 @@ class CardInput(CardStream):
         # it lasts; a sound server keeps what is not fetched.
         self._ring_s = self._stream.get_input_latency() + PERIOD_MS / 1000 if self._is_card else float("inf")
         self._looked_at = time.monotonic()
+        self._second = b""  # period of the pair that was fetched last
 
     def read_period(self, timeout_s: float) -> bytes | None:
         """10 ms of sound, mono; None when there was none in time.
@@ -109,12 +109,18 @@ class CardInput(CardStream):
         Raises:
             DeviceError: the microphone is gone.
         """
+        if self._second and not self._library.stale:
+            first, self._second = self._second, b""
+            return first
         self._xruns += time.monotonic() - self._looked_at > self._ring_s
-        there = self._await(self._frames, self._stream.get_read_available, timeout_s)
+        # Two at a time: a chunk needs both, and each time the thread wakes costs more than what it then does.
+        there = self._await(2 * self._frames, self._stream.get_read_available, timeout_s)
         self._looked_at = time.monotonic()
         if not there:
             return None
-        return to_mono(self._guarded(self._stream.read, self._frames, False), self._channels)
+        pair = to_mono(self._guarded(self._stream.read, 2 * self._frames, False), self._channels)
+        self._second = pair[2 * self._frames :]
+        return pair[: 2 * self._frames]
 
 
 class CardOutput(CardStream):
@@ -130,6 +136,14 @@ class CardOutput(CardStream):
     def latency_s(self) -> float:
         """A full ring. What a sound server adds behind it is not known here."""
         return self._latency_s
+
+    def await_room(self, timeout_s: float) -> bool:
+        """Whether a period would be taken at once; waits up to ``timeout_s`` for that.
+
+        Raises:
+            DeviceError: the speaker is gone.
+        """
+        return self._await(self._rate_hz * PERIOD_MS // 1000, self._stream.get_write_available, timeout_s)
 
     def write_period(self, pcm: bytes, timeout_s: float) -> bool:
         """Hand over 10 ms; False when there was no room in time.

@@ -150,6 +150,8 @@ class Playback:
     def _step(self) -> None:
         """One period."""
         self._speaker.try_again()
+        # Chosen as late as can be: a cut, or the first word of an answer, is in the very next period that goes out.
+        self._speaker.await_room()
         self._notice_cut()
         period = self._next()
         if period is None:

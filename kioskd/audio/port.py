@@ -133,7 +133,7 @@ class PortAudio:
     def _open(self, spec: str, device: Device, direction: str, want_rate_hz: int) -> tuple[Any, int, int]:
         error: Exception | None = None
         for rate_hz, channels in formats(want_rate_hz, device.channels(direction)):
-            periods = CARD_INPUT_PERIODS if direction == "input" and device.card_number is not None else 1
+            periods = CARD_INPUT_PERIODS if direction == "input" else 1
             where = {direction: True, f"{direction}_device_index": device.number}
             frames = rate_hz // PERIODS_A_SECOND * periods
             try:

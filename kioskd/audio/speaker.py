@@ -23,6 +23,8 @@ VOID_HZ = 24_000
 LEAD_IN_PERIODS = 3
 # One try to hand over a period; whether it is still wanted is asked before each. Half a period.
 TRY_S = PERIOD_MS / 2000
+# How long a period is not chosen yet, because there is no room for one: longer than a device with room leaves.
+ROOM_S = 2 * PERIOD_MS / 1000
 # A device that has taken nothing for this long has stopped. Its ring lasts 30 ms; a second is a guess at what a sound
 # server may need to move a stream from one card to another.
 STALL_S = 1.0
@@ -139,6 +141,18 @@ class Speaker:
         """If the device is missing and it is time, try to open it."""
         if self.retry_in_s == 0:
             self._open()
+
+    def await_room(self) -> bool:
+        """Wait for the device to have room for a period, at most TRY_S: what it is given is chosen afterwards.
+
+        True as well where handing over is what finds out (a device that is gone or has stopped).
+        """
+        if self._sink is None:
+            return True
+        try:
+            return self._sink.await_room(ROOM_S)
+        except DeviceError:
+            return True
 
     def hand(self, period: bytes, sound: bool, wanted: Callable[[], bool]) -> bool:
         """Hand over a period, or lose it; it takes as long as sound takes.

@@ -53,6 +53,13 @@ class OutputStream(Protocol):
     def xruns(self) -> int:
         """Underruns so far."""
 
+    def await_room(self, timeout_s: float) -> bool:
+        """Whether a period would be taken at once; waits up to ``timeout_s`` for that. Never blocks longer.
+
+        Raises:
+            DeviceError: the device is gone.
+        """
+
     def write_period(self, pcm: bytes, timeout_s: float) -> bool:
         """Hand over exactly 10 ms, S16_LE mono, when the device has room; False when it had none within ``timeout_s``.
 

@@ -199,15 +199,18 @@ class PacedOutput:
         """How often the buffer ran dry between two periods."""
         return self._xruns
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
-        """Take a period when there is room, as a card would."""
-        now = self._clock()
-        room_s = self._dry_at - (BUFFERED_PERIODS - 1) * PERIOD_S - now
+    def await_room(self, timeout_s: float) -> bool:
+        """Wait until a period has been played."""
+        room_s = self._dry_at - (BUFFERED_PERIODS - 1) * PERIOD_S - self._clock()
         if room_s > SLACK_S:
             self._wait(min(room_s, timeout_s))
-            if room_s > timeout_s:
-                return False
-            now = self._clock()
+        return room_s <= max(timeout_s, SLACK_S)
+
+    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+        """Take a period when there is room, as a card would."""
+        if not self.await_room(timeout_s):
+            return False
+        now = self._clock()
         if 0 < self._dry_at < now:
             self._xruns += 1
         self._dry_at = max(self._dry_at, now) + PERIOD_S

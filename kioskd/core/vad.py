@@ -67,7 +67,7 @@ class Vad:
         self._detector = webrtcvad.Vad(aggressiveness)
         self._min_power = _FULL_SCALE_POWER * 10.0 ** (min_dbfs / 10.0)
         self._unlearned = learning_chunks
-        self._power = 0.0
+        self._pcm = b""
 
     def is_speech(self, pcm: bytes) -> bool:
         """Whether 20 ms of S16_LE mono at 16 kHz (``CHUNK_BYTES``) hold speech.
@@ -77,15 +77,16 @@ class Vad:
         """
         if len(pcm) != CHUNK_BYTES:
             raise ValueError(f"a chunk has {CHUNK_BYTES} bytes, not {len(pcm)}")
-        self._power = power(pcm)
+        self._pcm = pcm
         # Asked for quiet chunks too: the detector learns the room's noise from them.
         speech = bool(self._detector.is_speech(pcm, UPLINK_HZ))
         if self._unlearned:
             self._unlearned -= 1
             return False
-        return speech and self._power >= self._min_power
+        # Last, and the level on demand: it costs as much as the detector, and silence needs neither.
+        return speech and power(pcm) >= self._min_power
 
     @property
     def level_dbfs(self) -> float:
         """Level of the last chunk."""
-        return dbfs(self._power)
+        return dbfs(power(self._pcm))

@@ -11,6 +11,8 @@ import os
 import time
 from typing import Callable, IO, Mapping
 
+log = logging.getLogger(__name__)
+
 # The same sentence at most so often a minute; a device that flaps must not fill the journal. Guess.
 SAME_LINE_A_MINUTE = 20
 REMEMBERED_LINES = 500
@@ -28,10 +30,18 @@ class Notifier:
             self._notify = notify
         self.watchdog_period_s = _watchdog_period_s(env)
         self.fed = 0
+        self.unheard = 0  # messages that the manager's socket did not take
 
     def _tell(self, text: str) -> None:
-        if self._notify is not None:
+        if self._notify is None:
+            return
+        try:
             self._notify(text)
+        except OSError as error:
+            # A manager that does not listen is no reason to end; if it wants the watchdog it will end us itself.
+            self.unheard += 1
+            if self.unheard == 1:
+                log.warning("the service manager cannot be told: %s", error)
 
     def ready(self, status: str) -> None:
         """Everything is open; network and devices are states, not preconditions."""

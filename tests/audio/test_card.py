@@ -74,10 +74,11 @@ def speaker(*available: Any) -> tuple[CardOutput, Script, Shelf]:
 
 
 def test_read_is_entered_only_when_a_period_is_there() -> None:
-    mic, script, _ = microphone(0, 159, 159, 160)
+    mic, script, _ = microphone(0, 159, 319, 320)
     assert len(mic.read_period(1.0) or b"") == 320
+    assert len(mic.read_period(0.0) or b"") == 320, "a chunk's two periods are fetched at once"
     assert script.entered == 1 and not script.answers[1:]
-    mic, script, _ = microphone(159)
+    mic, script, _ = microphone(319)
     assert mic.read_period(0.02) is None
     assert script.entered == 0
 
@@ -100,7 +101,7 @@ def test_write_is_entered_only_when_there_is_room() -> None:
 
 
 def test_xruns_that_portaudio_reports_are_counted() -> None:
-    mic, _, _ = microphone(-9981, 0, 160)
+    mic, _, _ = microphone(-9981, 0, 320)
     assert mic.read_period(1.0) is not None
     assert mic.xruns == 1
     spk, _, _ = speaker(720, -9980, 720)

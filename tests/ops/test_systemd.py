@@ -48,6 +48,14 @@ def test_the_manager_hears_ready_status_watchdog_and_the_end(manager: socket.soc
     assert said == ["READY=1\nSTATUS=all is well", "WATCHDOG=1", "STATUS=no microphone", "STOPPING=1"]
 
 
+def test_a_manager_that_is_gone_is_counted_and_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    notifier = Notifier({**os.environ, "WATCHDOG_USEC": "10000000"})
+    notifier.ready("x")
+    notifier.watchdog()
+    assert notifier.unheard == 2
+
+
 def test_nobody_listens_and_nothing_is_said() -> None:
     notifier = Notifier({})
     notifier.ready("x")
