@@ -22,7 +22,7 @@ from kioskd.audio.devices import open_input, open_output
 from kioskd.audio.playback import Playback
 from kioskd.config.secrets import read_secret
 from kioskd.config.sections import Config
-from kioskd.core.effects import Note, Quit, Show
+from kioskd.core.effects import Note, Quit
 from kioskd.core.events import Event, LinkChanged, PartChanged, StopAsked, UplinkOverflowed
 from kioskd.core.gate import Gate
 from kioskd.core.machine import Machine
@@ -183,7 +183,7 @@ class House:
             drop_uplink=self.uplink.clear,
             cut_playback=self.playback_lane.cut,
             timers=self.timers,
-            show=self._show,
+            show=lambda effect: self.pulse.show(effect),
             note=self._note,
             quit=self._quit,
         )
@@ -213,6 +213,8 @@ class House:
     def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._asked_to_stop, StopAsked(f"{number.name} received"))
+        # Its default is to end the process on the spot, whatever a relay does at that moment.
+        self.loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing: restart kioskd instead")
 
     def _asked_to_stop(self, event: StopAsked) -> None:
         if self._begun:
@@ -237,13 +239,11 @@ class House:
             self.pulse.heard(event)
         self.performer.perform(self.machine.step(event, time.monotonic()))
 
-    def _show(self, effect: Show) -> None:
-        self.pulse.show(effect)
-
     def _note(self, effect: Note) -> None:
         self.timeline.note(effect.kind, effect.text, dict(effect.data))
         level = logging.WARNING if effect.kind == "error" else logging.INFO
-        log.log(level, "%s: %s", effect.kind, effect.text)
+        # The kind stands in the format, by which a flood is bounded: talk must not keep a relay out of the journal.
+        log.log(level, f"{effect.kind}: %s", effect.text)
 
     def _quit(self, effect: Quit) -> None:
         if not self.ended.done():
@@ -254,6 +254,8 @@ class House:
     async def close(self) -> bool:
         """Make lines safe first, then close the rooms in reverse; False when a thread would not end."""
         self.notifier.stopping()
+        if hasattr(self, "actions"):
+            self.actions.halt()
         if self.lines is not None:
             self.lines.make_safe()
         if hasattr(self, "control"):

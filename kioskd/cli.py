@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from typing import Callable, Mapping, Sequence
@@ -116,6 +117,9 @@ def voice(arguments: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace, started_at: float) -> int:
     """``kioskd run``: the daemon."""
+    # Until the rooms take them over: nothing has moved yet, so this is an orderly end too.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     # Set before numpy is first imported: its BLAS would start a thread and a pool of memory for each core, and
     # nothing here multiplies matrices that large.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -151,6 +155,9 @@ def run(options: argparse.Namespace, started_at: float) -> int:
         code = loop.run_until_complete(live(loaded.config, source, started_at, secrets))
     finally:
         loop.close()
+        # It has ended in order; a second SIGTERM must not make a failure of it while the interpreter cleans up.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
     return leave(code)
 
 

@@ -156,7 +156,12 @@ class PlaybackLane:
             if self._waiting_s + length_s > self._seconds:
                 self.refused += 1
                 return False
-            self._ring.append(Slice(pcm, rate_hz, source, self.epoch))
+            last = self._ring[-1] if self._ring else None
+            if last is not None and last[1:] == (rate_hz, source, self.epoch) and len(last.pcm) < CHUNK_BYTES:
+                # Crumbs become slices: deltas of one sample each would take a hundred bytes of memory for every two.
+                self._ring[-1] = last._replace(pcm=last.pcm + pcm)
+            else:
+                self._ring.append(Slice(pcm, rate_hz, source, self.epoch))
             self._waiting_s += length_s
             self.put_total += 1
             self._ready.notify()

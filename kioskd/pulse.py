@@ -21,11 +21,16 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 # Not for the lamp: the link has rungs of its own, and a control socket is the owner's business, not the visitor's.
-ELSEWHERE = ("link", "control")
+ELSEWHERE = ("link", "control", "timeline", "conversation", "service")
+# So many turns in a row of an open session without an answer, and status says so: one is a slammed door, and a session
+# that stays silent is replaced by itself. A guess.
+MOST_UNANSWERED = 4
 BROKEN = (PartState.ABSENT, PartState.FAILED)
 # A thread that has broken its deadline is given this long to come back before the process ends: the watchdog would
 # do the same later (WatchdogSec=10), but lines are made safe and the journal is told when we do it ourselves.
 WEDGED_S = 5.0
+DIALLING = (Link.CONNECTING, Link.HANDSHAKE)
+OUTAGE = (Link.OFFLINE, Link.BUSY, Link.REFUSED)
 LINK_CLAIMS = {
     Link.READY: PartState.RUNNING,
     Link.CONNECTING: PartState.STARTING,
@@ -62,11 +67,21 @@ class Pulse:
         """A part said how it is."""
         now = time.monotonic()
         if isinstance(event, LinkChanged):
-            self._link = event.state
-            self._claim("link", LINK_CLAIMS[event.state], event.reason, now)
+            self._linked(event, now)
         else:
             self._claim(event.part, event.state, event.reason, now)
         self.relight()
+
+    def _linked(self, event: LinkChanged, now: float) -> None:
+        if event.state in DIALLING and self._link in OUTAGE:
+            return  # one more attempt is not yet an end of the outage: lamp and "since when" stay
+        self._link = event.state
+        self._claim("link", LINK_CLAIMS[event.state], event.reason, now)
+        # A service that refuses stays told while another serves in its place.
+        if event.state is Link.REFUSED:
+            self._claim(f"service {event.endpoint}", PartState.FAILED, event.reason, now)
+        elif event.state is Link.READY and f"service {event.endpoint}" in self._claims:
+            self._claim(f"service {event.endpoint}", PartState.RUNNING, "", now)
 
     def show(self, effect: Show) -> None:
         """The machine's side of the lamp changed."""
@@ -80,7 +95,7 @@ class Pulse:
     @property
     def hardware_ok(self) -> bool:
         """No part that a person must look at on the spot."""
-        return not any(state in BROKEN for part, state in self._claims.items() if part not in ELSEWHERE)
+        return not any(state in BROKEN for part, state in self._claims.items() if not part.startswith(ELSEWHERE))
 
     # -- the lamp --------------------------------------------------------------------------------
 
@@ -93,7 +108,10 @@ class Pulse:
             self._light_handle = None
         now = self._loop.time()
         s = self._shown
-        lit = light(self.hardware_ok, self._link, s.muted, s.phase, s.confirming, s.refused, now)
+        # A service that takes what is said and answers nothing is as good as none.
+        silent = self._claims.get("conversation") is PartState.FAILED and self._link is Link.ASLEEP
+        link = Link.OFFLINE if silent else self._link
+        lit = light(self.hardware_ok, link, s.muted, s.phase, s.confirming, s.refused, now)
         if self.light is None or lit.name != self.light.name:
             self._house.timeline.note("lamp", lit.name, {"phase": s.phase.value})
         self.light = lit
@@ -145,6 +163,20 @@ class Pulse:
         self.health.progress("capture", capture.periods + capture.ticks, now)
         self.health.progress("playback", playback.periods + playback.tries, now)
         self.health.progress("link", house.link.progress(), now)
+
+        self._find("timeline", house.timeline.problem, now)
+        silent = house.machine.state.unanswered
+        why = f"an open session left the last {silent} turns without an answer; is the service deaf, or the hall loud?"
+        self._find("conversation", why if silent >= MOST_UNANSWERED else "", now)
+
+    def _find(self, part: str, problem: str, now: float) -> None:
+        """A part without a thread of its own: its claim is what is wrong with it."""
+        if problem or self._claims.get(part) is PartState.FAILED:
+            state = PartState.FAILED if problem else PartState.RUNNING
+            if self._claims.get(part) is not state:
+                self._claim(part, state, problem, now)
+                self.relight()
+            self.health.claim(part, state, problem, now)
 
     def _starve(self, verdict: Verdict, now: float) -> None:
         if self._starving_since is None:

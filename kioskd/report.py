@@ -127,6 +127,8 @@ def changes(house: House) -> dict[str, Change]:
             raise ValueError("there is no panel: " + "; ".join(house.line_problems))
         if verb not in ("press", "release") or not isinstance(name, str):
             raise ValueError("say: panel press NAME, or panel release NAME")
+        if house.config.panel.pins != "simulated":
+            raise ValueError("this panel has real pins: press the button itself (panel.pins: simulated is for trials)")
         try:
             (house.panel.press if verb == "press" else house.panel.release)(name)
         except (LineError, PanelError) as error:

@@ -19,7 +19,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from listen_back import hear, words
-from stage import ANSWERS, DOOR, PHRASES, TOOLS, Stage, StageError
+from stage import (
+    ANSWERS,
+    DOOR,
+    PHRASES,
+    SERVE_CONFIRM_S,
+    SERVE_EVERY_S,
+    SERVE_TIMES,
+    TOOLS,
+    Stage,
+    StageError,
+)
 from story import Story
 
 from kioskd.voice.intents import Kind, expected_tool, understand
@@ -127,6 +137,8 @@ def serve(stage: Stage) -> int:
     stage.story.line("kioskd is up on simulated hardware. Try, in another terminal:")
     for command in ("status", "watch", "panel press talk", "panel release talk"):
         stage.story.line(f"  {ctl} {command}")
+    stage.story.line(f"A visitor asks for the door {SERVE_TIMES} times, every {SERVE_EVERY_S:g} s. When the lamp says")
+    stage.story.line(f"confirm, you have {SERVE_CONFIRM_S} s to press talk, and to release it after a second.")
     stage.story.line("Ctrl-C ends it.")
     return stage.stay()
 
@@ -135,7 +147,12 @@ def main() -> int:
     """Set the stage, play, judge."""
     options = arguments()
     out: Path = options.out or Path(tempfile.mkdtemp(prefix="kioskd-run-"))
-    stage = Stage(out, Story(), confirm=not options.no_confirm, live=options.live, serve=options.serve)
+    story = Story()
+    try:
+        stage = Stage(out, story, confirm=not options.no_confirm, live=options.live, serve=options.serve)
+    except StageError as error:
+        story.verdict(False, str(error))
+        return 1
     try:
         stage.open(options.say)
         return serve(stage) if options.serve else play(stage, options)

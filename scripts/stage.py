@@ -27,6 +27,9 @@ DOOR = "unlock_door"
 ANSWERS = {"door": "The front door is open now. Please come in."}
 PHRASES = ("unlock the front door", "unlock the door", "open the front door", "open the door")
 HOLD_MS = 600
+REACTION_S = 0.3  # nobody's finger is faster
+# --serve: the visitor comes again and again, so that there is time to type.
+SERVE_TIMES, SERVE_EVERY_S, SERVE_CONFIRM_S = 20, 30.0, 20
 # The visitor begins to speak this long after the daemon was started: a box on a wall is up long before anyone comes.
 LEAD_S = 2.5
 TOOLS = [
@@ -43,7 +46,7 @@ class StageError(Exception):
     """The play cannot go on; the text says why and what would help."""
 
 
-def configuration(out: Path, runtime: Path, port: int, live: bool) -> str:
+def configuration(out: Path, runtime: Path, port: int, live: bool, confirm_s: int) -> str:
     """The kiosk.yaml of this run: simulated pins, sound from and to files."""
     tree = {
         "kiosk": {"name": "demonstration"},
@@ -65,7 +68,7 @@ def configuration(out: Path, runtime: Path, port: int, live: bool) -> str:
                 "phrases": list(PHRASES),
                 "class": "access",
                 "action": {"relay": {"pin": "GPIO27", "pulse_ms": 1000}},
-                "policy": {"allow": True, "confirm": "button", "hold_ms": HOLD_MS, "confirm_s": 8},
+                "policy": {"allow": True, "confirm": "button", "hold_ms": HOLD_MS, "confirm_s": confirm_s},
                 "say_done": ANSWERS["door"],
             }
         ],
@@ -79,12 +82,13 @@ def configuration(out: Path, runtime: Path, port: int, live: bool) -> str:
     return yaml.safe_dump(tree, sort_keys=False)
 
 
-def speak(text: str, path: Path) -> None:
+def speak(text: str, path: Path, times: int = 1, every_s: float = 0.0) -> None:
     """Write what the visitor says as a 16 kHz WAV, with silence before and after."""
+    if not any(letter.isalnum() for letter in text):
+        raise StageError("--say needs some words")
     try:
-        made = subprocess.run(
-            ["espeak-ng", "-v", "en-us", "-s", "145", "--stdout", text], capture_output=True, check=True, timeout=30
-        )
+        command = ["espeak-ng", "-v", "en-us", "-s", "145", "--stdin", "--stdout"]
+        made = subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
         raise StageError(f"espeak-ng cannot speak ({error}); apt-get install espeak-ng") from error
     rate_hz = int.from_bytes(made.stdout[24:28], "little")
@@ -93,7 +97,9 @@ def speak(text: str, path: Path) -> None:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(16_000)
-        sound.writeframes(bytes(int(LEAD_S * 16_000) * 2) + pcm + bytes(32_000))
+        sound.writeframes(bytes(int(LEAD_S * 16_000) * 2))
+        for _ in range(times):
+            sound.writeframes(pcm + bytes(max(32_000, int(every_s * 16_000) * 2 - len(pcm))))
 
 
 def control_folder(out: Path, serve: bool) -> tuple[Path, bool]:
@@ -117,8 +123,11 @@ class Stage:
     """Processes, files and the finger of one run."""
 
     def __init__(self, out: Path, story: Story, *, confirm: bool, live: bool, serve: bool) -> None:
-        self.out, self.story, self.confirm, self.live = out.resolve(), story, confirm, live
-        self.out.mkdir(parents=True, exist_ok=True)
+        self.out, self.story, self.confirm, self.live, self.serve = out.resolve(), story, confirm, live, serve
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StageError(f"--out {out} cannot be used: {error.strerror}") from error
         for name in ("request.wav", "answer.wav", "timeline.jsonl", "wire.jsonl", "ledger.db", "ledger.db-wal"):
             (self.out / name).unlink(missing_ok=True)
         self.runtime, self.default_runtime = control_folder(self.out, serve)
@@ -132,10 +141,11 @@ class Stage:
         """Write the files, start the voice service and the daemon."""
         self.say = say
         if not self.live:
-            speak(say, self.out / "request.wav")
+            again = (SERVE_TIMES, SERVE_EVERY_S) if self.serve else (1, 0.0)
+            speak(say, self.out / "request.wav", *again)
         port = self._start_voice()
         config = self.out / "kiosk.yaml"
-        config.write_text(configuration(self.out, self.runtime, port, self.live))
+        config.write_text(configuration(self.out, self.runtime, port, self.live, SERVE_CONFIRM_S if self.serve else 8))
         self._start("kioskd.log", "run", "-c", str(config))
 
     def _start(self, log: str, *args: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
@@ -201,6 +211,8 @@ class Stage:
         for note in self.notes(longest_s):
             self.story.note(note)
             kind, text = note["kind"], str(note["text"])
+            if kind == "part" and text.startswith("capture absent"):
+                raise StageError(f"{text}; without a microphone nobody is heard")
             if kind == "decision" and note.get("verdict") == "confirm":
                 self.asked_hand = True
                 threading.Thread(target=self._hold, daemon=True).start()
@@ -217,6 +229,7 @@ class Stage:
         self.story.line("(the conversation did not come to rest in time)")
 
     def _hold(self) -> None:
+        time.sleep(REACTION_S)
         if self.live:
             self.story.line("           >>> press Enter to hold the button")
             sys.stdin.readline()

@@ -29,7 +29,9 @@ from kioskd.config.sections import (
     Talk,
     Tool,
 )
+from kioskd.core.effects import Note
 from kioskd.core.events import StopAsked
+from kioskd.ops.systemd import Bounded
 
 DOOR = Tool(
     name="unlock_door",
@@ -124,6 +126,27 @@ def test_the_whole_road_opens_the_door_once(tmp_path: Path) -> None:
     assert page["counters"]["effects_failed"] == 0 and page["counters"]["uplink_dropped"] == 0
     with wave.open(str(tmp_path / "answer.wav")) as sound:
         assert sound.getnframes() / sound.getframerate() > 2.0
+
+
+def test_push_to_talk_takes_what_was_said_while_held_and_the_same_press_does_not_open(tmp_path: Path) -> None:
+    speak(tmp_path / "request.wav", "Please unlock the front door.", lead_s=2.6)
+
+    async def play(house: House) -> dict[str, Any]:
+        press = report.changes(house)["panel"]
+        await until(house, lambda page: page["audio"]["capture"]["periods"] > 240)
+        press({"verb": "press", "name": "talk"})
+        await until(house, lambda page: page["audio"]["capture"]["periods"] > 500)
+        press({"verb": "release", "name": "talk"})
+        page = await until(house, lambda page: any(call["state"] == "confirming" for call in page["session"]["calls"]))
+        assert page["counters"]["relay_pulses"] == 0
+        return await until(house, lambda page: page["counters"]["calls_refused"] == 1)
+
+    with voice() as url:
+        audio = Audio(input=f"file:{tmp_path / 'request.wav'}", output="null")
+        talk = Talk(mode="push_to_talk", answer_s=8, linger_s=2)
+        page = in_house(configuration(tmp_path, url, audio=audio, talk=talk), play, 60)
+    assert page["counters"]["turns"] == 1 and page["counters"]["turns_lost"] == 0
+    assert page["counters"]["relay_pulses"] == 0, "nobody confirmed"
 
 
 def test_a_missing_microphone_is_a_state_with_a_sentence(tmp_path: Path) -> None:
@@ -291,3 +314,17 @@ def test_stop_is_an_event_like_any_other(tmp_path: Path) -> None:
         return (await house.ended).code
 
     assert in_house(configuration(tmp_path, "ws://127.0.0.1:9/"), play) == 0
+
+
+def test_talk_does_not_keep_the_relay_out_of_the_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    bounded = Bounded()
+
+    async def play(house: House) -> None:
+        for number in range(100):
+            house._note(Note("decision", f"tool {number}: refuse"))
+        house._note(Note("relay", "unlock_door on"))
+
+    in_house(configuration(tmp_path, "ws://127.0.0.1:9/"), play)
+    told = [record.getMessage() for record in caplog.records if bounded.filter(record)]
+    assert "relay: unlock_door on" in told and sum(line.startswith("decision") for line in told) < 50

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,68 @@ def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Pat
             daemon.kill()
     assert daemon.returncode == 0, errors.decode()
     assert b"Traceback" not in errors
+
+
+def started(tmp_path: Path) -> subprocess.Popen[bytes]:
+    """A daemon on nothing at all."""
+    config = {
+        "service": [{"dialect": "local", "url": "ws://127.0.0.1:9/waves/v1/s2s"}],
+        "talk": {"mode": "voice"},
+        "audio": {"input": "null", "output": "null"},
+        "panel": {"pins": "simulated"},
+        "ops": {"state_dir": str(tmp_path / "state"), "runtime_dir": str(tmp_path / "run")},
+    }
+    (tmp_path / "kiosk.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "kioskd", "run", "-c", str(tmp_path / "kiosk.yaml")]
+    return subprocess.Popen(command, stderr=subprocess.PIPE)
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_sighup_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    daemon = started(tmp_path)
+    try:
+        wait_for(tmp_path / "run" / "change.sock")
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            daemon.send_signal(number)
+            time.sleep(0.3)
+        _, errors = daemon.communicate(timeout=10)
+    finally:
+        daemon.kill()
+    assert daemon.returncode == 0 and b"SIGHUP changes nothing" in errors
+
+
+def test_sigterm_again_and_again_is_one_orderly_end(tmp_path: Path) -> None:
+    daemon = started(tmp_path)
+    try:
+        wait_for(tmp_path / "run" / "change.sock")
+        deadline = time.monotonic() + 10
+        while daemon.poll() is None and time.monotonic() < deadline:
+            daemon.send_signal(signal.SIGTERM)
+            time.sleep(0.002)
+    finally:
+        daemon.kill()
+        daemon.communicate()
+    assert daemon.returncode == 0
+
+
+def test_sigterm_before_anything_is_open_is_an_orderly_end_too(tmp_path: Path) -> None:
+    daemon = started(tmp_path)
+    try:
+        handled = Path(f"/proc/{daemon.pid}/status")
+        deadline = time.monotonic() + 10
+        # SigCgt is a mask: as soon as SIGTERM is caught, whoever catches it must end the process in order.
+        while time.monotonic() < deadline:
+            caught = next(line for line in handled.read_text().splitlines() if line.startswith("SigCgt"))
+            if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+                break
+        assert not (tmp_path / "run").exists()
+        daemon.send_signal(signal.SIGTERM)
+        _, errors = daemon.communicate(timeout=10)
+    finally:
+        daemon.kill()
+    assert daemon.returncode == 0, errors.decode()

@@ -104,3 +104,27 @@ def test_remembered_cuts_are_bounded() -> None:
         lane.cut(f"r{number}")
     assert lane.put(b"\0\0", 24000, "r0"), "forgotten long ago"
     assert not lane.put(b"\0\0", 24000, "r999")
+
+
+def test_crumbs_cost_no_more_memory_than_the_sound_they_hold() -> None:
+    """A service that sends an answer sample by sample."""
+    lane = PlaybackLane(10.0)
+    crumbs = [number.to_bytes(2, "little") for number in range(2_000)]
+    for crumb in crumbs:
+        assert lane.put(crumb, 16_000, "r")
+    lane.put(b"\1\1", 16_000, source="cue")
+    pieces = []
+    while (piece := lane.take(0)) is not None:
+        pieces.append(piece)
+    assert b"".join(piece.pcm for piece in pieces[:-1]) == b"".join(crumbs)
+    assert len(pieces) < 12 and pieces[-1].source == "cue"
+    assert lane.waiting_s < 1e-6
+
+
+def test_what_was_cut_is_not_glued_to_what_follows() -> None:
+    lane = PlaybackLane(10.0)
+    lane.put(b"\1\1", 16_000, "a")
+    epoch = lane.cut("a")
+    lane.put(b"\2\2", 16_000, "b")
+    piece = lane.take(0)
+    assert piece is not None and (piece.pcm, piece.epoch) == (b"\2\2", epoch)

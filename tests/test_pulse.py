@@ -143,3 +143,28 @@ def test_sigterm_ends_a_house_with_a_wedged_thread_too(tmp_path: Path) -> None:
     daemon.send_signal(signal.SIGTERM)
     _, said = daemon.communicate(timeout=10)
     assert daemon.returncode == 70 and "did not end within" in said
+
+
+def test_a_service_that_answers_nothing_is_told_until_it_answers(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[str, list[str], list[str]]:
+        await settled(house, "capture", PartState.RUNNING)
+        house.machine.state.unanswered = 4
+        house.pulse.beat()
+        lit, told = house.pulse.light, list(house.pulse.verdict().reasons)
+        house.machine.state.unanswered = 0
+        house.pulse.beat()
+        return lit.name if lit else "", told, list(house.pulse.verdict().reasons)
+
+    lit, told, after = in_house(tmp_path, play)
+    assert lit == "offline" and "last 4 turns without an answer" in told[0] and after == []
+
+
+def test_a_timeline_that_cannot_be_written_is_told_in_status(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[str, list[str]]:
+        await settled(house, "capture", PartState.RUNNING)
+        house.timeline.problem = "it cannot be written"
+        house.pulse.beat()
+        return house.pulse.light.name if house.pulse.light else "", list(house.pulse.verdict().reasons)
+
+    lit, told = in_house(tmp_path, play)
+    assert lit == "idle" and told[0].startswith("the timeline has failed: it cannot be written")

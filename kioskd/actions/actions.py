@@ -6,7 +6,7 @@ import atexit
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
@@ -31,6 +31,10 @@ SPARES = 4
 # Keys remembered in memory besides the ledger. A session asks at most 1024 times (wire/calls.py), and only the live
 # one's calls come this far.
 MOST_KEYS = 4096
+# Endings without an intent (refusals) that are written in a minute; the rest is counted. A service may ask 200 times a
+# second, each a row and an fsync: 10 MB a minute, and a card worn out in weeks. A guess.
+MOST_REFUSALS = 60
+REFUSALS_S = 60.0
 
 Do = Callable[[CallKey, Mapping[str, object]], Outcome]
 
@@ -87,23 +91,37 @@ class Actions:
         self._crews = [self._workers]
         self._lock = threading.Lock()  # for the two below: ends come from threads
         self._keys: OrderedDict[CallKey, bool] = OrderedDict()  # True: has ended
-        self._counts = {"done": 0, "failed": 0, "refused_twice": 0}
+        self._counts = {"done": 0, "failed": 0, "refused_twice": 0, "refusals_unwritten": 0}
+        self._intents: set[CallKey] = set()  # written, and their endings not yet. Loop only, as the next one
+        self._refusals: deque[float] = deque(maxlen=MOST_REFUSALS)  # when they were written
         self._hands: dict[str, Hand] = {}
         self._missing: dict[str, str] = {}
         for tool in tools:
             self._prepare(tool)
         # A process that ends without ``stop`` would freeze the relay threads in the middle of a pulse.
-        atexit.register(self._release)
+        atexit.register(self.halt)
 
     # -- what the corridor asks ------------------------------------------------------------------
 
     def commit(self, key: CallKey, tool: str, arguments: str) -> None:
         """Write an intent: see ``Ledger.commit``."""
+        self._intents.add(key)
         self._ledger.commit(key, tool, arguments)
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
-        """Write an outcome: see ``Ledger.record``."""
+        """Write an outcome: see ``Ledger.record``. Of those that no intent precedes at most ``MOST_REFUSALS``."""
+        if key in self._intents:
+            self._intents.discard(key)
+        elif self._too_many_refusals(time.monotonic()):
+            self._counts["refusals_unwritten"] += 1
+            return
         self._ledger.record(key, tool, outcome, reason)
+
+    def _too_many_refusals(self, now: float) -> bool:
+        if len(self._refusals) == MOST_REFUSALS and now - self._refusals[0] < REFUSALS_S:
+            return True
+        self._refusals.append(now)
+        return False
 
     def run(self, key: CallKey, tool: str, arguments: Mapping[str, object]) -> None:
         """Do it, at most once for each key in this process, whatever the ledger said. Answered by one ActionEnded."""
@@ -127,11 +145,16 @@ class Actions:
         if not hand.crew.submit(job):
             self._end(key, failed(f"{tool} cannot be run now: kioskd is ending, or far too much is waiting."))
 
+    def halt(self) -> None:
+        """Release every relay at once, and energise none again, also for what was asked before. Any thread."""
+        for relay in self._relays.values():
+            relay.stop()
+
     def stop(self, timeout_s: float) -> bool:
         """Release every relay, begin nothing more, wait for what runs. False: a thread hangs. Idempotent."""
         deadline = time.monotonic() + timeout_s
-        self._release()
-        atexit.unregister(self._release)
+        self.halt()
+        atexit.unregister(self.halt)
         self._stopping.set()
         # A list, not a generator: each crew is told, also when one before it hangs.
         return all([crew.stop(max(0.0, deadline - time.monotonic())) for crew in self._crews])
@@ -161,10 +184,6 @@ class Actions:
                 self._keys[key] = True
             self._counts["done" if outcome.ok else "failed"] += 1
         self._post(ActionEnded(key, outcome.ok, outcome.result, outcome.say, outcome.reason))
-
-    def _release(self) -> None:
-        for relay in self._relays.values():
-            relay.stop()
 
     # -- the kinds -------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ MOST_ARGUMENT_BYTES = 2 * 1024
 MOST_TEXT = 500
 # A dying card may damage one ledger after the other; a few of them tell the story. A guess.
 MOST_ASIDE = 5
-# Another reader (an audit, a backup) may hold the file for a moment; the machine waits 5 s for a commit.
-BUSY_S = 1.0
+# Another writer (sqlite3 in somebody's shell) may hold the file for a moment. An intent, its outcome and the last try
+# at the end must fit into the second that SIGTERM leaves us; readers never hold it (WAL).
+BUSY_S = 0.25
 
 # A name that holds one of these is a secret, or as good as one.
 _SECRET = re.compile(r"pass|pin\b|code|secret|token|key|otp", re.IGNORECASE)

@@ -6,6 +6,7 @@ Only 16 bit PCM is read and written. A file left by a process that was killed is
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import time
 from typing import BinaryIO, Callable, NamedTuple
@@ -140,6 +141,9 @@ class WavInput(PacedInput):
 
     def __init__(self, path: str, clock: Clock = time.monotonic, wait: Wait = time.sleep) -> None:
         try:
+            if stat.S_ISFIFO(os.stat(path).st_mode):
+                # Opening it would wait for a writer, for ever, and the capture thread with it.
+                raise DeviceError(f"{path} is a pipe, not a file; write the sound into a file")
             self._file: BinaryIO = open(path, "rb")
         except OSError as error:
             raise DeviceError(f"{path} cannot be read: {error.strerror}") from error

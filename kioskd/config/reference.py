@@ -20,7 +20,8 @@ _HEAD = """\
 #
 # A line that begins with '#' and a key, as in '#volume: 1.0', shows a default or an example:
 # take the '#' away to change it. In brackets behind each key: its bounds or choices, its default, and
-# when a change takes effect - live, next session, or restart.
+# what a change touches - what is live, the next session, or what only a restart changes. This version
+# reads the file when it starts: restart kioskd after any change.
 #
 #   kioskd check FILE     every mistake at once, each with its line
 #   kioskd config         all values in effect

@@ -34,6 +34,9 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
         return
     s.counts.calls += 1
     s.note("tool", f"{e.name} asked for", tool=e.name, call=e.key.call_id)
+    if s.stopping:
+        s.counts.calls_refused += 1
+        return  # its session is being closed, and the ledger too
     tool = next((tool for tool in s.config.tools if tool.name == e.name), None)
     checked = check(tool.parameters, e.arguments) if tool else None
     problem = checked.problem if checked else ""

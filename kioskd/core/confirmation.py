@@ -11,6 +11,11 @@ from kioskd.core.policy import Decision, Verdict, judge
 from kioskd.core.regions import CALL, Signal, move
 from kioskd.core.state import TALK, CallState, State
 
+# A hold timer that comes later than this was held up together with everything else (a frozen process, a suspend). The
+# finger may have left meanwhile and its edge be unread yet: a loop that turns is on time by milliseconds.
+LATE_S = 0.1
+# So long the threads that read edges get to catch up. A guess: they need a few milliseconds, and the debounce time.
+CATCH_UP_S = 0.25
 NOBODY = "Nobody confirmed, so nothing was done."
 
 
@@ -19,8 +24,14 @@ def press(s: State, call: CallState, at: float, now: float) -> None:
     if at <= call.asked_at:
         return  # the finger was there before the question
     s.pending_press = at
-    s.set_timer("hold", now + call.tool.policy.hold_ms / 1000)
+    wait_for_hold(s, now + call.tool.policy.hold_ms / 1000)
     s.note("tool", "the button is held to confirm", tool=call.tool.name)
+
+
+def wait_for_hold(s: State, at: float) -> None:
+    """Look again then."""
+    s.hold_due_at = at
+    s.set_timer("hold", at)
 
 
 def release(s: State, at: float, now: float) -> None:
@@ -41,6 +52,9 @@ def hold_expired(s: State, now: float) -> None:
     """Held long enough."""
     call = s.confirming
     if call is None or s.pending_press is None or TALK not in s.down:
+        return
+    if now - s.hold_due_at > LATE_S:
+        wait_for_hold(s, now + CATCH_UP_S)
         return
     s.pending_press = None
     confirmed(s, call, now)

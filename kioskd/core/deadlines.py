@@ -31,6 +31,7 @@ def answer_expired(s: State, now: float) -> None:
     if s.turn is not Turn.WAITING:
         return
     online = s.link is Link.READY
+    s.unanswered += online
     if online and not s.heard:
         unheard(s)
         return

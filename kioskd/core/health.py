@@ -25,7 +25,16 @@ DEADLINES_S: Mapping[str, Mapping[PartState, float | None]] = {
 }
 
 TROUBLE: Mapping[PartState, str] = {S.ABSENT: "is absent", S.FAILED: "has failed"}
-NAMES: Mapping[str, str] = {"capture": "the microphone", "playback": "the speaker", "link": "the service"}
+NAMES: Mapping[str, str] = {
+    "capture": "the microphone",
+    "playback": "the speaker",
+    "link": "the service",
+    "conversation": "the conversation",
+    "timeline": "the timeline",
+    "lines": "a GPIO line",
+    "panel": "the panel",
+    "ledger": "the ledger",
+}
 
 
 class Verdict(NamedTuple):

@@ -100,14 +100,20 @@ def part_changed(s: State, e: ev.PartChanged, now: float) -> None:
 def thread_died(s: State, e: ev.ThreadDied, now: float) -> None:
     """A thread ended by an exception: nothing can be trusted to run on. systemd starts us afresh."""
     s.note("error", f"thread {e.thread} died: {e.error}", thread=e.thread)
-    s.emit(Quit(70, f"thread {e.thread} died: {e.error}"))
+    end(s, 70, f"thread {e.thread} died: {e.error}")
 
 
 def stop_asked(s: State, e: ev.StopAsked, now: float) -> None:
     """The end, in order."""
     s.note("stop", e.reason)
+    end(s, 0, e.reason)
+
+
+def end(s: State, code: int, reason: str) -> None:
+    """Begin nothing more: rooms take a moment to close, and the service may go on asking meanwhile."""
+    s.stopping = True
     calls.cancel_calls(s, "kioskd stops", lambda call: True)
-    s.emit(Quit(0, e.reason))
+    s.emit(Quit(code, reason))
 
 
 HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
@@ -189,6 +195,7 @@ class Machine:
         """What follows from the state alone."""
         s = self.state
         rest(s, now)
+        stay_open(s)
         feed = wanted_feed(s)
         if feed != s.feed:
             s.feed = feed
@@ -248,8 +255,12 @@ def rest(s: State, now: float) -> None:
         return
     if s.rotate:
         turns.unwant(s, "the session is as old as session.longest_s allows")
-        if s.config.talk.mode == "open":
-            turns.want(s, "talk.mode is open")
         return
     if "linger" not in s.timers and s.config.talk.mode != "open":
         s.set_timer("linger", now + s.config.talk.linger_s)
+
+
+def stay_open(s: State) -> None:
+    """In open mode nothing that a visitor does would ever open the next session, whatever ended this one."""
+    if s.config.talk.mode == "open" and not s.wanted and not s.stopping:
+        turns.want_again(s)

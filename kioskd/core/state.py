@@ -63,15 +63,18 @@ class State:
     talking: bool = False  # push-to-talk: held; tap-to-talk: the conversation is open
     breathing: bool = False  # the feed is shut for a moment so that a lost turn ends for the lane too
     tail: bool = False  # half-duplex: the last sound still hangs in the room
+    stopping: bool = False  # the process ends: nothing is begun any more
     rotate: bool = False  # the session is old: close it at the next quiet moment
     refused: bool = False  # the lamp shows a refusal for a moment
     down: dict[str, float] = field(default_factory=dict)  # buttons held, and since when
     calls: dict[CallKey, CallState] = field(default_factory=dict)
     runs: dict[str, deque[float]] = field(default_factory=dict)
     pending_press: float | None = None  # the press that is confirming
+    hold_due_at: float = 0.0  # when it has lasted long enough
     last_person_at: float | None = None
     heard: bool = False  # the service has heard speech in this turn
     unheard: int = 0  # turns in a row of which it heard nothing
+    unanswered: int = 0  # turns in a row that an open session left without an answer
     rested_at: float | None = None  # when the visitor's word ended; for the latency note
     feed: tuple[Feed, bool] | None = None  # with whether it is deaf
     watching: bool = False

@@ -7,7 +7,7 @@ from kioskd.core.calls import cancel_calls
 from kioskd.core.effects import CancelResponse, CloseLink, CutPlayback, DropUplink, DuckPlayback, OpenLink, PlayCue
 from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
 from kioskd.core.state import State
-from kioskd.core.words import Playing, Response, Turn
+from kioskd.core.words import Link, Playing, Response, Turn
 
 # The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
 # as if it were a whole one. A guess: about the length of a word.
@@ -38,6 +38,12 @@ def fed(s: State, now: float, reason: str) -> None:
 def want(s: State, reason: str) -> None:
     """A person is here: have a session, and let the model speak first if this opens the conversation."""
     s.emit(OpenLink(reason, greet=not s.wanted))
+    s.wanted = True
+
+
+def want_again(s: State) -> None:
+    """Have the next session of a conversation that never ends (talk.mode: open); nobody came, so nobody is greeted."""
+    s.emit(OpenLink("talk.mode is open", greet=False))
     s.wanted = True
 
 
@@ -180,6 +186,9 @@ def link_changed(s: State, e: ev.LinkChanged, now: float) -> None:
     """The supervisor moved."""
     s.link = e.state
     s.note("link", f"{e.state.value}: {e.reason}" if e.reason else e.state.value, endpoint=e.endpoint)
+    if e.state is Link.ASLEEP and s.config.talk.mode == "open" and s.wanted and not s.stopping:
+        # The service ended a silent session (we were muted, or spoke) with 1000, and the link took it for the end.
+        want_again(s)
 
 
 def session_ready(s: State, e: ev.SessionReady, now: float) -> None:
@@ -229,6 +238,7 @@ def turn_rejected(s: State, e: ev.TurnRejected, now: float) -> None:
     """The service heard no words in it."""
     if e.session == s.session and leave_turn(s, Signal.REJECTED):
         s.counts.turns_rejected += 1
+        s.unanswered = 0
         s.note("turn", "the service heard no words in it")
 
 
@@ -236,6 +246,7 @@ def response_created(s: State, e: ev.ResponseCreated, now: float) -> None:
     """The service began an answer."""
     if e.session != s.session:
         return
+    s.unanswered = 0
     if leave_turn(s, Signal.ANSWERED):
         s.counts.turns_answered += 1
     s.response = move(RESPONSE, s.response, Signal.ANSWERED)

@@ -83,7 +83,7 @@ class Reader:
         self.heard.at = now
         if isinstance(frame, str):
             # Before anything is cut to length or copied: from here on nobody can repeat the key.
-            frame = self._scrub.mask(frame)
+            frame = self._scrub.frame(frame)
         if self._trace is not None:
             self._trace("wire", frame_row("<", frame, self._scrub))
         broken: ProtocolError | None = None

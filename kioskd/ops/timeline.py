@@ -65,6 +65,7 @@ class Timeline:
         self._watchers: set[Watcher] = set()
         self.recent: deque[Row] = deque(maxlen=REMEMBERED)
         self.dropped = 0  # rows that no disk would take, or that came faster than it writes
+        self.problem = ""  # why files are not written now, a sentence; empty when they are
         if any(self._paths.values()):
             self._thread = threading.Thread(target=self._write, name="kioskd-timeline", daemon=True)
             self._thread.start()
@@ -136,18 +137,30 @@ class Timeline:
         batch: dict[str, list[str]] = {}
         for _ in range(len(self._queue)):
             kind, row = self._queue.popleft()
-            batch.setdefault(kind, []).append(json.dumps(row, default=str, ensure_ascii=False))
+            batch.setdefault(kind, []).append(self._line(row))
         for kind, lines in batch.items():
             try:
                 if kind not in files:
-                    files[kind] = open(Path(str(self._paths[kind])), "a", encoding="utf-8")
-                files[kind].write("\n".join(lines) + "\n")
+                    # A frame may hold half a surrogate pair, which no UTF-8 can; it is written as JSON writes it.
+                    files[kind] = open(Path(str(self._paths[kind])), "a", encoding="utf-8", errors="backslashreplace")
+                files[kind].write("".join(lines))
                 files[kind].flush()
+                self.problem = ""
             except OSError as error:
                 if self.dropped == 0:
                     log.warning("the timeline cannot be written: %s; rows are counted from here on", error)
+                self.problem = f"{self._paths[kind]} cannot be written ({error.strerror}); see ops in the configuration"
                 self.dropped += len(lines)
                 _close(files.pop(kind, None))
+
+    def _line(self, row: Row) -> str:
+        try:
+            return json.dumps(row, default=str, ensure_ascii=False) + "\n"
+        except (TypeError, ValueError, RecursionError) as error:
+            # What a service sent is in here: one row that cannot be told must not end the thread that tells all others.
+            log.warning("a row of the timeline cannot be written: %s", error)
+            self.dropped += 1
+            return ""
 
 
 def _close(file: IO[str] | None) -> None:

@@ -256,3 +256,24 @@ def test_a_process_that_ends_without_stopping_releases_its_relays(tmp_path: Path
     command = [sys.executable, "-c", textwrap.dedent(FORGETFUL), str(tmp_path / "ledger.db")]
     child = subprocess.run(command, capture_output=True, text=True, timeout=40)
     assert child.stdout.split() == ["on", "off"], child.stderr
+
+
+def test_after_halt_nothing_moves_any_more(make: Make, posts: Any, line: Any) -> None:
+    actions = make(door(), relays={"open_door": line})
+    actions.halt()
+    actions.run(key(), "open_door", {})
+    ended = posts.wait(ActionEnded)
+    assert not ended.ok and "nothing moves any more" in ended.reason
+    assert posts.of(RelaySwitched) == []
+
+
+def test_a_flood_of_refusals_does_not_fill_the_disk(make: Make, ledger: Ledger, posts: Any) -> None:
+    actions = make(door())
+    for number in range(200):
+        actions.record(key(f"refused_{number}"), "nothing", "refused", "no such tool")
+    actions.commit(key("real"), "open_door", "{}")
+    actions.record(key("real"), "open_door", "failed", "why")
+    assert ledger.stop(PATIENCE_S)
+    counts = actions.snapshot()
+    assert counts["refusals_unwritten"] == 140
+    assert ledger.snapshot()["recorded"] == 61, "what an intent precedes is written whatever else is asked"

@@ -256,3 +256,9 @@ def test_real_time_is_kept_with_a_real_clock(tmp_path: Path) -> None:
     read_all(stream, 20)
     assert 0.19 < time.monotonic() - began < 0.35
     stream.close()
+
+
+def test_a_pipe_in_place_of_the_file_is_a_sentence_and_no_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "in.wav")
+    with pytest.raises(DeviceError, match="is a pipe"):
+        WavInput(str(tmp_path / "in.wav"))

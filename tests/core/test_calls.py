@@ -197,3 +197,18 @@ def test_a_pulse_that_goes_wrong_after_it_began_is_told_all_the_same(bench: Any)
     bench(ev.RelaySwitched("unlock_door", True, bench.now))
     caused = bench(ev.ActionEnded(key, False, "{}", "", "the line stays on"))
     assert [status_of(text) for text in bench.of(ef.SendText, caused)] == ["failed"]
+
+
+@pytest.mark.parametrize("end", [ev.StopAsked("SIGTERM"), ev.ThreadDied("kioskd-play", "OSError()")])
+def test_nothing_begins_after_the_end_was_asked_for(bench: Any, end: ev.Event) -> None:
+    """Rooms take a moment to close, and the service does not know."""
+    bench.says()
+    before = bench.asks("c1", tool="ring_bell")
+    bench(end)
+    bench(ev.IntentCommitted(before, fresh=True))
+    bench.asks("c2", tool="ring_bell")
+    bench.asks("c3")
+    bench.press()
+    bench.wait(1)
+    assert [commit.key for commit in commits(bench)] == [before] and runs(bench) == []
+    assert bench.s.calls == {}

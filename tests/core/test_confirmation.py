@@ -143,3 +143,28 @@ def test_policy_is_asked_again_before_the_intent(bench: Any) -> None:
     bench.wait(1)
     assert commits(bench) == []
     assert bench.of(ef.RecordOutcome)[-1].outcome == "refused"
+
+
+def test_a_hold_that_the_whole_process_slept_through_is_no_hold(bench: Any) -> None:
+    """Frozen in the hold: on waking, the timer is read before the edge that ended the press long ago."""
+    bench.says()
+    bench.asks()
+    bench.press()
+    pressed_at, timer = bench.now, bench.timers.pop("hold")
+    bench.now += 5.0
+    bench(ev.TimerFired(timer.name, timer.generation))
+    assert commits(bench) == []
+    bench(ev.Released("talk", pressed_at + 0.1))
+    bench.wait(3)
+    assert commits(bench) == []
+
+
+def test_a_finger_that_outlasts_the_freeze_still_confirms(bench: Any) -> None:
+    bench.says()
+    key = bench.asks()
+    bench.press()
+    timer = bench.timers.pop("hold")
+    bench.now += 5.0
+    bench(ev.TimerFired(timer.name, timer.generation))
+    bench.wait(1)
+    assert [commit.key for commit in commits(bench)] == [key]

@@ -164,3 +164,39 @@ def test_latency_is_told_from_the_end_of_speech_to_the_first_sound(bench: Any) -
     bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))
     notes = [dict(note.data) for note in bench.of(ef.Note) if note.kind == "latency"]
     assert notes == [{"answer_ms": 500}]
+
+
+def wishes(bench: Any) -> list[ef.Effect]:
+    return [effect for effect in bench.done if isinstance(effect, (ef.OpenLink, ef.CloseLink))]
+
+
+def test_in_open_mode_a_session_that_was_given_up_is_followed_by_another(make_bench: Any) -> None:
+    bench = make_bench(mode="open", answer_s=5)
+    bench.online()
+    bench(ev.SpeechStopped("s1"), ev.SpeechStarted("s1"))
+    bench.wait(6)
+    given_up, again = wishes(bench)[-2:]
+    assert isinstance(given_up, ef.CloseLink)
+    assert isinstance(again, ef.OpenLink) and not again.greet, "nobody came: nobody is greeted"
+
+
+def test_in_open_mode_the_next_session_is_asked_for_when_the_service_ended_a_silent_one(make_bench: Any) -> None:
+    """Muted, or while it speaks, the kiosk sends nothing; the service then ends the session with 1000."""
+    bench = make_bench(mode="open")
+    bench.online()
+    bench(ev.MuteAsked(True), ev.SessionEnded("s1", 1000, "idle"))
+    before = len(wishes(bench))
+    bench(ev.LinkChanged(Link.ASLEEP, "e", "the service ended the session"))
+    assert wishes(bench)[before:] == [ef.OpenLink("talk.mode is open", greet=False)]
+
+
+def test_turns_in_a_row_without_an_answer_are_counted(bench: Any) -> None:
+    bench.online()
+    for _ in range(3):
+        bench.says()
+        bench.wait(60)
+        bench.online()
+    assert bench.s.unanswered == 3
+    bench.says()
+    bench.answers()
+    assert bench.s.unanswered == 0

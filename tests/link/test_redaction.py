@@ -7,7 +7,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.link.redaction import LONGEST_TEXT, Scrub, frame_row
+from kioskd.link.redaction import LONGEST_FRAME, LONGEST_TEXT, Scrub, frame_row
 
 KEY = 'sk_"ca na/ry+0123'
 
@@ -54,3 +54,29 @@ def test_a_row_masks_the_key_wherever_it_stands() -> None:
 def test_a_row_survives_what_is_no_frame() -> None:
     for garbage in ("", "null", "[1]", "{", "[" * 100_000, b"\xff\x00", '{"a":' * 50_000):
         assert len(str(frame_row("<", garbage, Scrub(KEY))["frame"])) <= LONGEST_TEXT
+
+
+def spelled(text: str) -> str:
+    return "".join(f"\\u{ord(letter):04x}" for letter in text)
+
+
+def test_a_key_in_escapes_is_still_the_key() -> None:
+    scrub = Scrub("sk/canary/0123")
+    inside = json.dumps({"code": "x"})[:-1] + ', "of": "' + spelled("sk/canary/0123") + '"}'
+    for frame in (
+        '{"message": "bad key ' + spelled("sk/canary/0123") + '"}',
+        '{"message": "bad key sk\\/canary\\/0123"}',
+        json.dumps({"arguments": inside}),
+    ):
+        read = json.dumps(json.loads(scrub.frame(frame)))
+        assert "canary" not in read and "***" in read and spelled("canary") not in read.replace("\\\\", "\\")
+
+
+def test_a_frame_without_the_key_stays_as_it_came() -> None:
+    frame = '{"delta": "AA\\/BB", "text": "a\\u00e9\\n\\"b\\""}'
+    assert Scrub("sk/canary/0123").frame(frame) == frame
+
+
+def test_a_frame_beyond_sense_is_not_looked_through() -> None:
+    long = '{"a": [' + "1," * LONGEST_FRAME + "1]}"
+    assert frame_row("<", long, Scrub(None))["frame"] == "<too long to show>"

@@ -96,3 +96,28 @@ def test_a_full_disk_costs_rows_and_nothing_else(tmp_path: Path) -> None:
     )
     ended, dropped = done.stdout.split()
     assert ended == "True" and int(dropped) > 0
+
+
+def test_half_a_surrogate_pair_from_a_service_does_not_end_the_thread(tmp_path: Path) -> None:
+    wire = tmp_path / "wire.jsonl"
+    timeline = Timeline(None, str(wire), time.monotonic())
+    timeline.trace("wire", {"frame": {"type": "odd \ud800"}})
+    timeline.trace("wire", {"frame": {("no", "key"): 1}})
+    timeline.trace("wire", {"frame": "after it"})
+    assert timeline.stop(5)
+    assert [row["frame"] for row in rows(wire)] == [{"type": "odd \ud800"}, "after it"]
+    assert timeline.dropped == 1
+
+
+def test_a_file_that_cannot_be_written_is_a_sentence_until_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    path.mkdir()
+    timeline = Timeline(str(path), None, time.monotonic())
+    timeline.note("gate", "lost", {})
+    while not timeline.problem:
+        time.sleep(0.01)
+    assert str(path) in timeline.problem
+    path.rmdir()
+    timeline.note("gate", "kept", {})
+    assert timeline.stop(5) and timeline.problem == ""
+    assert [row["text"] for row in rows(path)] == ["kept"]
