@@ -6,6 +6,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -268,3 +269,5 @@ class Stage:
                 process.kill()
             if process.stdout is not None:
                 process.stdout.close()
+        if not self.default_runtime:
+            shutil.rmtree(self.runtime, ignore_errors=True)  # sockets of a daemon that has ended

@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from kioskd.actions.staff import MOST_REPLY_BYTES, Staff, unsafe
+from kioskd.actions.staff import Staff, unsafe
 from kioskd.config.sections import StaffAction
 from kioskd.core.words import CallKey
 
