@@ -31,7 +31,7 @@ SPARES = 4
 # Keys remembered in memory besides the ledger. A session asks at most 1024 times (wire/calls.py), and only the live
 # one's calls come this far.
 MOST_KEYS = 4096
-# Endings without an intent (refusals) that are written in a minute; the rest is counted. A service may ask 200 times a
+# Refusals without an intent that are written in a minute; the rest is counted. A service may ask 200 times a
 # second, each a row and an fsync: 10 MB a minute, and a card worn out in weeks. A guess.
 MOST_REFUSALS = 60
 REFUSALS_S = 60.0
@@ -109,10 +109,10 @@ class Actions:
         self._ledger.commit(key, tool, arguments)
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
-        """Write an outcome: see ``Ledger.record``. Of those that no intent precedes at most ``MOST_REFUSALS``."""
+        """Write an outcome: see ``Ledger.record``. Of refusals that no intent precedes at most ``MOST_REFUSALS``."""
         if key in self._intents:
             self._intents.discard(key)
-        elif self._too_many_refusals(time.monotonic()):
+        elif outcome == "refused" and self._too_many_refusals(time.monotonic()):
             self._counts["refusals_unwritten"] += 1
             return
         self._ledger.record(key, tool, outcome, reason)

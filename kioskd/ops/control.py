@@ -32,7 +32,7 @@ REQUEST_BYTES = 64 * 1024
 SPEAK_S = 10.0
 # A watcher whose terminal is stopped (Ctrl-S) may take this long to read on. Guess.
 TAKE_S = 60.0
-CLIENTS = 32
+CLIENTS = 32  # of each socket
 
 Request = Mapping[str, object]
 Answer = Mapping[str, object]
@@ -88,7 +88,7 @@ class Control:
         self._take_s = take_s
         self._servers: list[asyncio.AbstractServer] = []
         self._places: list[Place] = []
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], str] = {}  # and by which socket they came
         self.counts = Counts()
         self.problem = ""  # why control is off, a sentence; empty while it is on
         self.taken = False  # ... because another daemon lives in this folder
@@ -138,12 +138,13 @@ class Control:
         assert task is not None
         # Every drain waits until the kernel has it all: nothing of ours is unsent when the connection is closed.
         writer.transport.set_write_buffer_limits(high=0)
-        if len(self._clients) >= CLIENTS:
+        if sum(came_by == name for came_by in self._clients.values()) >= CLIENTS:
+            # Each socket has its own places: who may only look must not keep the owner from muting.
             self.counts.turned_away += 1
             writer.write(_refusal(f"{CLIENTS} others are connected; end a kioskctl watch and try again"))
             writer.close()
             return
-        self._clients.add(task)
+        self._clients[task] = name
         try:
             await self._converse(name, reader, writer)
         except ConnectionError as error:
@@ -154,7 +155,7 @@ class Control:
             log.exception("serving a client of %s failed", name)
             self.counts.faults += 1
         finally:
-            self._clients.discard(task)
+            self._clients.pop(task, None)
             writer.transport.abort()
 
     async def _converse(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

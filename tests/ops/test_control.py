@@ -347,15 +347,17 @@ def test_the_clients_are_bounded_and_a_place_becomes_free_again(folder: Path) ->
     async def scene(kiosk: Kiosk) -> None:
         held = [await asyncio.open_unix_connection(str(folder / LOOK)) for _ in range(CLIENTS)]
         await until(lambda: kiosk.control.snapshot()["clients"] == CLIENTS)
-        async with connected(kiosk, CHANGE) as client:
+        async with connected(kiosk, LOOK) as client:
             answer = await client.hear()
             assert answer["ok"] is False and str(CLIENTS) in answer["error"] and await client.ended()
         assert kiosk.control.counts.turned_away == 1
+        async with connected(kiosk, CHANGE) as client:
+            assert (await client.say({"do": "mute"}))["ok"] is True, "who may only look cannot keep the owner out"
         for _, writer in held:
             writer.transport.abort()
         await until(lambda: kiosk.control.snapshot()["clients"] == 0)
-        async with connected(kiosk, CHANGE) as client:
-            assert (await client.say({"do": "mute"}))["ok"] is True
+        async with connected(kiosk, LOOK) as client:
+            assert (await client.say({"do": "status"}))["ok"] is True
 
     play(folder, scene)
 
