@@ -247,7 +247,7 @@ def _one_cut(lane: PlaybackLane, watch: Watch, phase_s: float) -> tuple[float, f
     for _ in range(25):
         lane.put(piece, OUT_HZ, "answer")
     sounding_at = watch.first(lambda pcm: pcm[-2:] != SILENT, 0.0, number=5)
-    time.sleep(sounding_at + PERIOD_S + phase_s - time.monotonic())
+    time.sleep(max(0.0, sounding_at + PERIOD_S + phase_s - time.monotonic()))
     cut_at = time.monotonic()
     lane.cut()
     falling = watch.first(lambda pcm: pcm[-2:] == SILENT, cut_at)
