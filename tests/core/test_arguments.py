@@ -76,7 +76,7 @@ def test_nothing_counts_as_no_arguments(raw: str) -> None:
         ('"level": 1e999', "the number 1e999 is too large"),
         ('"level": 9007199254740992', "the number 9007199254740992 is too large"),
         ('"name": "\\ud83d"', "argument 'name' holds half a character (a lone surrogate)"),
-        ('"floor" 1', "the arguments are not valid JSON at character 10"),
+        ('"floor" 1', "the arguments are not valid JSON at character 9"),
     ],
 )
 def test_each_mistake_has_its_sentence(given_: str, sentence: str) -> None:
