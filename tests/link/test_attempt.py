@@ -59,10 +59,17 @@ def test_it_tells_how_far_it_came(kit: Any) -> None:
 
 def test_it_can_be_ended_while_nobody_has_answered(kit: Any) -> None:
     async def main() -> None:
-        async with await asyncio.start_server(kit.silence, "127.0.0.1", 0) as silent:
+        called = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            called.set()
+            await kit.silence(reader, writer)
+
+        async with await asyncio.start_server(listen, "127.0.0.1", 0) as silent:
             attempt = attempt_for(kit, f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}/", [])
             running = asyncio.create_task(attempt.run())
-            await asyncio.sleep(0.05)
+            await asyncio.wait_for(called.wait(), kit.patience_s)
             attempt.hang_up("enough")
             ending = await asyncio.wait_for(running, kit.patience_s)
             assert ending.ours and not ending.was_ready and ending.failure.sentence == "enough"

@@ -68,7 +68,7 @@ def test_nobody_listens_and_nothing_is_said() -> None:
     [
         ("10000000", "", 5.0),
         ("500000", str(os.getpid()), 0.25),
-        ("10000000", "1", None),
+        ("10000000", str(os.getpid() + 1), None),
         ("x", "", None),
         ("0", "", None),
     ],
