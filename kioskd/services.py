@@ -9,7 +9,9 @@ from kioskd.config.secrets import read_secret
 from kioskd.config.sections import Config, Endpoint, Tool
 from kioskd.core.phrases import describe
 from kioskd.link.endpoints import EndpointSetup
-from kioskd.wire.profile import PROFILES
+from kioskd.wire.dialects import DIALECTS
+from kioskd.wire.profile import Profile
+from kioskd.wire.tailor import tailored
 
 
 def declaration(tool: Tool) -> Mapping[str, object]:
@@ -36,6 +38,15 @@ def key_reader(endpoint: Endpoint, env: Mapping[str, str], seen: set[str]) -> Ca
     return read
 
 
+def profile_of(endpoint: Endpoint) -> Profile:
+    """The dialect as this endpoint speaks it: with the owner's changes.
+
+    Raises:
+        LocalError: changes that a profile cannot have (a configuration that was checked has none).
+    """
+    return tailored(DIALECTS[endpoint.dialect], endpoint.profile)
+
+
 def endpoint_setups(
     config: Config, secrets: set[str], env: Mapping[str, str] = os.environ
 ) -> tuple[EndpointSetup, ...]:
@@ -49,19 +60,19 @@ def endpoint_setups(
     tools = tuple(declaration(tool) for tool in config.tools if tool.policy.allow)
     setups = []
     for number, endpoint in enumerate(config.service, start=1):
-        profile = PROFILES[endpoint.dialect]
+        profile = profile_of(endpoint)
         setups.append(
             EndpointSetup(
                 # The name is part of every call's key: it must tell two endpoints of one dialect apart.
                 name=f"{endpoint.dialect}-{number}",
                 profile=profile,
                 url=endpoint.url or profile.url,
-                model=endpoint.model,
+                model=endpoint.model or "",
                 voice=endpoint.voice,
                 instructions=config.persona.instructions,
                 tools=tools,
                 greet=config.persona.greet,
-                auth="none" if endpoint.key is None else endpoint.auth,
+                auth="none" if endpoint.key is None and profile.auth != "subprotocol" else endpoint.auth,
                 out_rate_hz=endpoint.out_rate_hz,
                 read_key=key_reader(endpoint, env, secrets),
                 connect_timeout_s=endpoint.connect_timeout_s,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Callable
 
+from kioskd.core.resample import make_resampler
 from kioskd.core.words import Link
+from kioskd.lanes import UPLINK_HZ
 from kioskd.link.client import Target, dial
 from kioskd.link.conversation import Conversation
 from kioskd.link.endpoints import EndpointSetup
@@ -15,7 +18,8 @@ from kioskd.link.record import Record
 from kioskd.link.redaction import Scrub
 from kioskd.link.waker import Waker
 from kioskd.wire.errors import LocalError
-from kioskd.wire.profile import Trouble, connect_headers, connect_url
+from kioskd.wire.address import connect_headers, connect_subprotocols, connect_url
+from kioskd.wire.profile import Trouble
 from kioskd.wire.session import Session, Setup
 
 
@@ -89,6 +93,8 @@ class Attempt:
         self._record.set(Link.CONNECTING, name, f"calling {name}")
         try:
             target, session = self._prepare()
+            # Not on the loop: where the rates differ its first one imports numpy, a tenth of a second.
+            resampler = await asyncio.to_thread(make_resampler, UPLINK_HZ, self._setup.profile.in_rate_hz)
             connection = await dial(target)
         except LinkError as error:
             return Ending(error.failure)
@@ -97,7 +103,9 @@ class Attempt:
             return Ending(Failure(Trouble.FATAL, str(error)))
         self._record.totals.connects += 1
         self._record.set(Link.HANDSHAKE, name, f"{name} answered; the session is being set up")
-        self.conversation = conversation = Conversation(self._setup, session, connection, target.scrub, self._ports)
+        self.conversation = conversation = Conversation(
+            self._setup, session, connection, target.scrub, self._ports, resampler
+        )
         self._news.wake()
         try:
             return await conversation.run()
@@ -112,8 +120,9 @@ class Attempt:
         voice = setup.voice or profile.default_voice(setup.model or profile.default_model)
         target = Target(
             profile=profile,
-            url=connect_url(profile, setup.url, setup.model, key, setup.auth),
+            url=connect_url(profile, setup.url, setup.model, key, setup.auth, uuid.uuid4().hex),
             headers=connect_headers(profile, key, setup.auth),
+            subprotocols=connect_subprotocols(profile, key, setup.auth),
             scrub=Scrub(key),
             open_timeout_s=setup.connect_timeout_s,
             close_timeout_s=self._ports.limits.goodbye_s,

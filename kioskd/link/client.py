@@ -14,12 +14,13 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from kioskd.link.failures import Failure, LinkError, of_network, of_timeout, retry_after_s
 from kioskd.link.redaction import Scrub
-from kioskd.wire.profile import Profile, Trouble, close_class, http_class
+from kioskd.wire.profile import Profile, Trouble
+from kioskd.wire.verdicts import close_class, http_class
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -47,6 +48,7 @@ class Target:
     Attributes:
         url: with everything that belongs in it; for Hydra that is the key, so it is never shown.
         headers: for the upgrade request.
+        subprotocols: to offer; MythicDot's hold the key (dialects reference 2.3).
         open_timeout_s: DNS, TCP, TLS and upgrade together.
         close_timeout_s: how long a goodbye may take.
         wall: the time of day in seconds since 1970.
@@ -56,6 +58,7 @@ class Target:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     scrub: Scrub = field(repr=False)
+    subprotocols: Sequence[str] = field(default=(), repr=False)
     open_timeout_s: float = 10.0
     close_timeout_s: float = 1.0
     wall: Callable[[], float] = time.time
@@ -129,6 +132,7 @@ async def dial(target: Target) -> Connection:
             opened = await _dialer()(
                 target.url,
                 additional_headers=dict(target.headers),
+                subprotocols=list(target.subprotocols) or None,
                 compression=None,  # speech in base64 does not pay for it: 70 us a frame for half the bytes
                 proxy=None,  # an appliance does not follow the environment of whoever started it
                 open_timeout=None,

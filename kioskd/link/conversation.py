@@ -10,16 +10,20 @@ import asyncio
 import dataclasses
 import logging
 import uuid
-from typing import Awaitable, Iterator, Mapping
+from typing import Awaitable, Mapping
 
 from kioskd.core.events import ServiceComplained, SessionEnded
+from kioskd.core.resample import Resampler
 from kioskd.core.uplink import Pacer
 from kioskd.lanes import CHUNK_MS
+from kioskd.link.barge import Barge
 from kioskd.link.client import Connection
+from kioskd.link.deadlines import deadlines
 from kioskd.link.downlink import Downlink, Placed
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.failures import Ending, Failure, LinkError
 from kioskd.link.limits import Allowance
+from kioskd.link.patience import Patience
 from kioskd.link.ports import Ports
 from kioskd.link.reader import POLICY_VIOLATION, Heard, Reader
 from kioskd.link.redaction import Scrub
@@ -33,9 +37,7 @@ from kioskd.wire.session import Session
 
 log = logging.getLogger(__name__)
 
-# RFC 6455, 7.4.1
-GOODBYE = 1000
-VANISHED = 1006
+GOODBYE, VANISHED = 1000, 1006  # RFC 6455, 7.4.1
 
 
 class Conversation:
@@ -45,6 +47,7 @@ class Conversation:
         setup: whose session it is.
         session: not yet fed.
         connection: open; it is closed when ``run`` returns.
+        resampler: from the lane's rate to the dialect's; None: one is made here.
 
     Attributes:
         endpoint: the name of whose session it is.
@@ -54,7 +57,13 @@ class Conversation:
     """
 
     def __init__(
-        self, setup: EndpointSetup, session: Session, connection: Connection, scrub: Scrub, ports: Ports
+        self,
+        setup: EndpointSetup,
+        session: Session,
+        connection: Connection,
+        scrub: Scrub,
+        ports: Ports,
+        resampler: Resampler | None = None,
     ) -> None:
         self._setup = setup
         self._session = session
@@ -64,7 +73,9 @@ class Conversation:
         self._replies = Replies(setup.profile.tool_debounce_ms / 1000)
         self._downlink = Downlink(ports.playback, ports.limits.overlong_s)
         self._bad_frames = Allowance(ports.limits.bad_frames - 1, ports.limits.bad_frames_s)
-        self._writer = Writer(session, connection, self._replies, scrub, ports)
+        self._barge = Barge()
+        self._patience = Patience(session, self._take_all)
+        self._writer = Writer(session, connection, self._replies, scrub, ports, resampler)
         self._reader = Reader(setup.name, session, connection, scrub, ports, self._take, self._writer.wake)
         self._phase_since = ports.clock()  # of the handshake
         self._ready_at = 0.0
@@ -79,10 +90,12 @@ class Conversation:
 
     async def run(self) -> Ending:
         """Until its end, whoever ends it."""
+        self._patience.handshake()
         tasks = [asyncio.create_task(self._guarded(part)) for part in (self._reader.run(), self._writer.run())]
         try:
             return await self._over
         finally:
+            self._patience.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -99,23 +112,12 @@ class Conversation:
     def watch(self, now: float) -> float:
         """End it if a deadline has passed. Returns when the next one will (monotonic seconds)."""
         earliest = NEVER
-        for at, sentence in self._deadlines():
+        heard_at, since = self._reader.heard.at, None if self.ready else self._phase_since
+        for at, sentence in deadlines(self._setup, bool(self.id), since, self._writer, heard_at, self._ports.limits):
             if now >= at:
                 self._end(Failure(Trouble.TRANSPORT, sentence), None)
             earliest = min(earliest, at)
         return earliest
-
-    def _deadlines(self) -> Iterator[tuple[float, str]]:
-        writer, limits, name = self._writer, self._ports.limits, self._setup.name
-        if not self.ready:
-            patience_s = self._setup.handshake_timeout_s
-            missing = "confirm the session" if self.id else "open a session"
-            yield self._phase_since + patience_s, f"{name} did not {missing} within {patience_s:g} s"
-        if writer.stuck_since < NEVER:
-            yield writer.stuck_since + limits.stuck_s, f"{name} has taken nothing for {limits.stuck_s:g} s"
-        if writer.owed_since < NEVER:
-            sentence = f"{name} owed an answer and was silent for {limits.reply_s:g} s"
-            yield max(writer.owed_since, self._reader.heard.at) + limits.reply_s, sentence
 
     def _end(self, failure: Failure, close_code: int | None, ours: bool = False, voice: bool = False) -> None:
         """The first one to say so decides. ``close_code``: None means without a goodbye."""
@@ -166,9 +168,16 @@ class Conversation:
         self._replies.want(self._clock())
         self._writer.wake()
 
-    def cancel_response(self, response: str) -> None:
-        """Stop generating."""
-        self._writer.queue(self._session.cancel(response))
+    def cancel_response(self, response: str, spoken_over: bool = False) -> None:
+        """Stop generating. ``spoken_over``: the visitor's speech is the reason."""
+        if self._barge.cancel(response, spoken_over):
+            self._writer.queue(self._session.cancel(response))
+            self._patience.cancelled(response)
+
+    def truncate(self, response: str, heard_ms: int) -> None:
+        """Only so much of it was heard; told where the dialect has a word for it (Hydra: none, reference A7)."""
+        for frame in self._session.truncate(response, heard_ms):
+            self._writer.queue(frame)
 
     def traffic(self) -> tuple[float, Sent, Heard]:
         """Seconds in session, and what went up and came down so far."""
@@ -181,13 +190,8 @@ class Conversation:
         return {
             "session": self.id,
             "config": dict(self.config),
-            "frames_up": sent.frames,
-            "bytes_up": sent.bytes,
-            "chunks_up": sent.chunks,
-            "zeros_up": sent.zeros,
-            "keepalives_up": sent.keepalives,
-            "frames_down": heard.frames,
-            "bytes_down": heard.bytes,
+            **sent.shown(),
+            **heard.shown(),
             "overlong_s": round(self._downlink.overlong_s, 3),
             "rtt_ms": None if self._connection.rtt_s is None else round(self._connection.rtt_s * 1000, 1),
             "wire": dataclasses.asdict(self._session.counters),
@@ -195,9 +199,16 @@ class Conversation:
 
     # -- what the service says -------------------------------------------------------------------
 
+    def _take_all(self) -> None:
+        for fact in self._session.facts():
+            self._take(fact)
+        self._writer.wake()
+
     def _take(self, fact: facts.Fact) -> None:
         if self._over.done():
             return
+        if isinstance(fact, facts.Ended):
+            fact = self._barge.ended(fact)
         match fact:
             case facts.Audio():
                 return self._play(fact)
@@ -205,7 +216,9 @@ class Conversation:
                 # Part of every call's key, so it must never be the same twice.
                 self.id = fact.session or f"unnamed-{uuid.uuid4().hex}"
                 self._phase_since = self._clock()
+                self._patience.handshake()
             case facts.Ready():
+                self._patience.handshake()
                 self._begin(fact)
             case facts.Warned():
                 log.warning("< %s warns (%s): %s", self._setup.name, fact.code, fact.message)
@@ -241,11 +254,15 @@ class Conversation:
             case facts.UserStarted():
                 self._replies.interrupted()
                 self._writer.turn_began()
+                if self._barge.generating and not self._setup.profile.server_cancels:
+                    self._downlink.spoken_over(self._barge.generating)
+                    self.cancel_response(self._barge.generating, spoken_over=True)
             case facts.UserStopped():
                 self._writer.turn_ended(answered=False)
             case facts.TurnRejected():
                 self._writer.turn_ended(answered=True)
             case facts.Began():
+                self._barge.began(fact.response)
                 self._replies.began()
                 self._writer.turn_ended(answered=True)
             case facts.Ended():
@@ -272,6 +289,7 @@ class Conversation:
             self._end(failure, GOODBYE, voice=complaint.before_ready and "voice" in complaint.param)
             return False
         log.info("< %s says %s: %s", self._setup.name, complaint.code or "error", complaint.message)
+        self._replies.complained(complaint.code)
         if complaint.trouble is Trouble.TURN_LOST:
             self._writer.turn_ended(answered=True)
         elif complaint.trouble is Trouble.FRAME and self._bad_frames.exceeded(self._clock()):

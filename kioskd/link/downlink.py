@@ -31,10 +31,20 @@ class Downlink:
         self._lane = lane
         self._limit_s = overlong_s
         self._given_up: str | None = None
+        self._spoken_over = ""
+        self._late_s = 0.0
         self.overlong_s = 0.0  # audio that did not fit
+
+    def spoken_over(self, response: str) -> None:
+        """Nothing more of this response is played: the visitor spoke (dialects reference 8.4)."""
+        self._spoken_over = response
+        self._late_s = 0.0
 
     def put(self, audio: Audio) -> Placed:
         """Take one piece."""
+        if audio.response == self._spoken_over:
+            self._late_s += len(audio.pcm) / 2 / audio.rate_hz
+            return Placed.ENDLESS if self._late_s > self._limit_s else Placed.DROPPED
         first = audio.response != self._given_up
         if first:
             refused = self._lane.refused

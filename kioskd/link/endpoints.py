@@ -18,6 +18,7 @@ class EndpointSetup:
     Attributes:
         name: what status and the ledger call it; unique, because it is part of every call's key.
         url: None means the profile's own.
+        auth: how the key is sent: None means the profile's way.
         read_key: returns the API key, or None where none is needed. Called on the loop at every dial, so that a key
             that was replaced is found; reads a small local file at most. ValueError and OSError mean: refused, with
             the error's text as the reason (it must not hold the key).
@@ -34,7 +35,7 @@ class EndpointSetup:
     instructions: str = ""
     tools: Sequence[Mapping[str, object]] = ()
     greet: bool = False
-    auth: str = "query"
+    auth: str | None = None
     out_rate_hz: int | None = None
     read_key: Callable[[], str | None] = field(default=lambda: None, repr=False)
     connect_timeout_s: float = 10.0

@@ -27,9 +27,9 @@ class Limits:
         bad_frames: so many refused frames of ours within ``bad_frames_s`` end the session (dialects reference 8.6).
     """
 
-    first_s: float = 0.5
+    first_s: float = 4.0
     cap_s: float = 30.0
-    capacity_first_s: float = 1.0
+    capacity_first_s: float = 4.0
     capacity_cap_s: float = 60.0
     bucket: int = 10
     per_s: float = 60.0

@@ -24,6 +24,7 @@ class Ports:
         on_ended: a response ended; its status says how.
         trace: takes every frame, without audio and key, as rows of kind "wire".
         on_sent: a chunk's bytes were handed to the socket.
+        on_audio: these samples were, be they speech or zeros (S16_LE mono, 16 kHz).
     """
 
     uplink: UplinkLane
@@ -37,3 +38,4 @@ class Ports:
     on_ended: Callable[[Ended], None]
     trace: Trace | None = None
     on_sent: Callable[[Chunk], None] | None = None
+    on_audio: Callable[[bytes], None] | None = None

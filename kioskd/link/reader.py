@@ -28,6 +28,10 @@ class Heard:
     bytes: int = 0
     at: float = 0.0  # when the last frame came
 
+    def shown(self) -> dict[str, int]:
+        """For status."""
+        return {"frames_down": self.frames, "bytes_down": self.bytes}
+
 
 class Reader:
     """Reads one connection. Loop only.

@@ -49,6 +49,7 @@ class Supervisor:
         trace: takes every frame, without audio and key, as rows of kind "wire".
         limits: deadlines and bounds.
         on_sent: called with each chunk of speech after its bytes were handed to the socket.
+        on_audio: likewise with all samples that go up, speech and zeros; S16_LE mono at 16 kHz.
 
     ValueError is raised when there is no endpoint, or two have one name.
     """
@@ -66,6 +67,7 @@ class Supervisor:
         trace: Trace | None = None,
         limits: Limits = Limits(),
         on_sent: Callable[[Chunk], None] | None = None,
+        on_audio: Callable[[bytes], None] | None = None,
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._uplink = uplink
@@ -75,7 +77,7 @@ class Supervisor:
         self._limits = limits
         ring = inbox_bell(self._rung).ring
         callbacks = self._became_ready, self._answer_ended
-        self._ports = Ports(uplink, playback, post, ring, talk, limits, clock, *callbacks, trace, on_sent)
+        self._ports = Ports(uplink, playback, post, ring, talk, limits, clock, *callbacks, trace, on_sent, on_audio)
         self._course = Course(endpoints, limits)
         self._record = Record(post, clock)
         self._news = Waker()
@@ -146,6 +148,11 @@ class Supervisor:
         """Stop generating."""
         if (conversation := self._of(session)) is not None:
             conversation.cancel_response(response)
+
+    def truncate(self, session: str, response: str, heard_ms: int) -> None:
+        """The visitor heard only so much of an answer."""
+        if (conversation := self._of(session)) is not None:
+            conversation.truncate(response, heard_ms)
 
     async def aclose(self) -> None:
         """End everything; a session is closed with 1000. Takes at most a second."""

@@ -9,8 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NoReturn
 
+from kioskd.core.resample import Resampler, make_resampler
 from kioskd.core.uplink import KEEPALIVE_CHUNKS, Move, Pacer
-from kioskd.lanes import SILENT_CHUNK
+from kioskd.lanes import SILENT_CHUNK, UPLINK_HZ
 from kioskd.link.client import Connection
 from kioskd.link.ports import Ports
 from kioskd.link.redaction import Scrub, frame_row
@@ -31,12 +32,17 @@ class Sent:
     zeros: int = 0
     keepalives: int = 0
 
+    def shown(self) -> dict[str, int]:
+        """For status."""
+        return {f"{name}_up": getattr(self, name) for name in self.__slots__}
+
 
 class Writer:
     """Writes one connection. Loop only.
 
     Args:
         replies: decides when ``response.create`` is due.
+        resampler: from the lane's rate to the dialect's; None: one is made here.
 
     Attributes:
         pacer: None until ``begin``; no audio goes up before.
@@ -51,8 +57,13 @@ class Writer:
         replies: Replies,
         scrub: Scrub,
         ports: Ports,
+        resampler: Resampler | None = None,
     ) -> None:
         self._session = session
+        self._resampler = resampler or make_resampler(UPLINK_HZ, session.profile.in_rate_hz)
+        self._by_hand = session.profile.turns == "manual"
+        self._create_at = NEVER  # after a commit, unless an answer begins before
+        self._taken = 0  # of the lane, by whoever takes from it
         self._connection = connection
         self._uplink = ports.uplink
         self._replies = replies
@@ -60,6 +71,7 @@ class Writer:
         self._clock = ports.clock
         self._trace = ports.trace
         self._on_sent = ports.on_sent
+        self._on_audio = ports.on_audio
         self._frames: deque[bytes] = deque()
         self._waker = Waker()
         self.pacer: Pacer | None = None
@@ -70,12 +82,13 @@ class Writer:
     def begin(self, pacer: Pacer) -> None:
         """The session is ready: audio may go up."""
         self.pacer = pacer
+        self._taken = self._uplink.taken
         self.wake()
 
     def stop(self) -> None:
         """The session is over: no more audio."""
         self.pacer = None
-        self.owed_since = NEVER
+        self.owed_since = self._create_at = NEVER
 
     def queue(self, frame: bytes) -> None:
         """Send a control frame, soon and in order."""
@@ -101,7 +114,7 @@ class Writer:
         if self.pacer is not None:
             self.pacer.turn_ended()
         if answered:
-            self.owed_since = NEVER
+            self.owed_since = self._create_at = NEVER
 
     async def run(self) -> NoReturn:
         """Write until the connection is gone.
@@ -121,9 +134,10 @@ class Writer:
                 await self._go_on(self.pacer, self._clock())
 
     async def _go_on(self, pacer: Pacer, now: float) -> None:
-        due_at = self._replies.due_at()
+        due_at = min(self._replies.due_at(), self._create_at)
         if due_at <= now:
             self._replies.fired()
+            self._create_at = NEVER
             self.owed_since = now
             await self._send(self._session.create_response())
             return
@@ -136,26 +150,46 @@ class Writer:
             case Move.ZERO:
                 pacer.sent(now, speech=False)
                 self.sent.zeros += 1
-                await self._send(self._session.append(SILENT_CHUNK))
+                await self._send_audio(SILENT_CHUNK)
             case Move.KEEPALIVE:
                 pacer.kept(now)
                 self.sent.keepalives += 1
-                await self._send(self._session.append(SILENT_CHUNK * KEEPALIVE_CHUNKS))
+                await self._send_audio(SILENT_CHUNK * KEEPALIVE_CHUNKS)
 
     async def _send_next(self, pacer: Pacer, now: float) -> None:
+        given_up = self._uplink.taken != self._taken
         chunk = self._uplink.take()
         if chunk is None:
             return
+        self._taken = self._uplink.taken
+        if self._by_hand and given_up and pacer.speaking:
+            # What waited of an utterance was dropped: what had gone up of it is no turn either.
+            await self._send(self._session.clear())
         if chunk.ends:
             if pacer.speaking:
                 self.owed_since = now
+                await self._commit(pacer, now)
             pacer.ended(now)
             return
         pacer.sent(now)
         self.sent.chunks += 1
-        await self._send(self._session.append(chunk.pcm))
+        await self._send_audio(chunk.pcm)
         if self._on_sent is not None:
             self._on_sent(chunk)
+
+    async def _commit(self, pacer: Pacer, now: float) -> None:
+        """Where the kiosk finds the end of a turn: say it, and no zeros need to follow (dialects reference 3.3)."""
+        if self._by_hand:
+            pacer.turn_ended()
+            self._create_at = now + self._session.profile.create_after_commit_s
+            await self._send(self._session.commit())
+
+    async def _send_audio(self, pcm: bytes) -> None:
+        resampled = self._resampler.process(pcm)
+        if resampled:
+            await self._send(self._session.append(resampled))
+        if self._on_audio is not None:
+            self._on_audio(pcm)
 
     async def _send(self, frame: bytes) -> None:
         self.sent.frames += 1

@@ -26,6 +26,8 @@ from kioskd.voice.turns import Began, Ended, TurnDetector
 
 # Less voice than this is a cough, whatever a recogniser makes of it: espeak-ng's fastest "hello" has 260 ms.
 SHORTEST_TURN_MS = 160
+# OpenAI's family takes no commit of less than 100 ms (dialects reference 4.3).
+SHORTEST_COMMIT_BYTES = 3_200
 
 _FIXED_ANSWERS = {
     Kind.GREETING: sentences.GREETING,
@@ -69,6 +71,7 @@ class Conversation:
         self._item = ""
         self._rejects_left = int(faults.number("reject-turns"))
         self._tool_timer: asyncio.TimerHandle | None = None
+        self._held: list[bytes] | None = None  # what was said since the last commit; None: the service finds turns
 
     def use_tools(self, tools: tuple[Mapping[str, Any], ...]) -> None:
         """Listen for the phrases of these tools from now on."""
@@ -79,8 +82,34 @@ class Conversation:
         """Speak first."""
         self.responses.say(sentences.GREETING)
 
+    def by_hand(self) -> None:
+        """The client ends turns from now on."""
+        self._held = []
+
+    def commit(self) -> bool:
+        """The client ended a turn; False: the service does that, or there is nothing to end."""
+        pcm = b"".join(self._held or ())
+        if len(pcm) < SHORTEST_COMMIT_BYTES:
+            return False
+        self._held = []
+        self._item = self._out.pen.id("item")
+        self._out.event({"type": "input_audio_buffer.committed", "item_id": self._item})
+        self._out.item("added", hydra.message_item(self._item, "user", "in_progress"))
+        self._hearing = self._spawn(self._hear(Ended(0, pcm, SHORTEST_TURN_MS), self._item, self._hearing))
+        return True
+
+    def clear(self) -> None:
+        """The client takes back what it said since the last commit."""
+        if self._held is not None:
+            self._held = []
+        self._out.event({"type": "input_audio_buffer.cleared"})
+
     def feed(self, pcm: bytes) -> None:
-        """Audio of the visitor."""
+        """Audio of the visitor, S16_LE mono 16 kHz."""
+        if self._held is not None:
+            if sum(map(len, self._held)) < self._room.options.longest_turn_ms * 32:
+                self._held.append(pcm)
+            return
         for found in self._detector.feed(pcm):
             if isinstance(found, Began):
                 self._began(found)
@@ -120,7 +149,8 @@ class Conversation:
         self._item = self._out.pen.id("item")
         started = {"audio_start_ms": began.at_ms, "item_id": self._item}
         self._out.event({"type": "input_audio_buffer.speech_started", **started})
-        self.responses.cancel("interrupted")
+        if self._out.dialect.cancels:
+            self.responses.cancel("interrupted")
         self._out.item("added", hydra.message_item(self._item, "user", "in_progress"))
 
     def _ended(self, ended: Ended) -> None:
@@ -141,6 +171,9 @@ class Conversation:
             self._rejects_left, noise = self._rejects_left - 1, True
         text = heard.text if self._faults.flag("transcripts") else None
         self._out.item("done", hydra.message_item(item, "user", "incomplete" if noise else "completed", text))
+        if self._out.dialect.user_transcripts and not noise:
+            said = {"item_id": item, "transcript": heard.text}
+            self._out.event({"type": "conversation.item.input_audio_transcription.completed", **said})
         if not noise:
             self._heard_words = len(heard.text.split())
             self._plan = interpret(heard.text, self._grammar)
@@ -154,10 +187,12 @@ class Conversation:
         """Begin what is next, if nobody speaks and nothing is being understood."""
         if self._speaking or self._hearing or self.responses.active:
             return
-        if self._plan:
+        asked = self._held is None or self._calls.wanted or self._out.dialect.commit_answers
+        if self._plan and asked:
+            self._calls.wanted = self._calls.wanted and self._held is None
             plan, self._plan = self._plan, None
             self._answer(plan)
-        elif self._calls.wanted and not self._calls.waiting:
+        elif self._calls.wanted and not self._calls.waiting and self._plan is None:
             self._stop_tool_timer()
             told = self._calls.take()
             self.responses.say(sentences.tell_all(told) if told else sentences.GREETING)

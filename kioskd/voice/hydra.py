@@ -219,10 +219,12 @@ class Pen:
 
     Args:
         hex16: gives 16 hex digits, new each time.
+        event_ids: each event has one.
     """
 
-    def __init__(self, hex16: Callable[[], str]) -> None:
+    def __init__(self, hex16: Callable[[], str], event_ids: bool = True) -> None:
         self._hex16 = hex16
+        self._event_ids = event_ids
 
     def id(self, prefix: str) -> str:
         """``item_``, ``resp_`` or ``call_`` with 16 hex digits."""
@@ -230,7 +232,8 @@ class Pen:
 
     def write(self, event: Event) -> str:
         """The frame; ``type`` and ``event_id`` come first, as a reader of a wire log likes it."""
-        return json.dumps({"type": event["type"], "event_id": self.id("sv"), **event}, separators=(",", ":"))
+        named = {"event_id": self.id("sv")} if self._event_ids else {}
+        return json.dumps({"type": event["type"], **named, **event}, separators=(",", ":"))
 
 
 def error(code: str, message: str, param: str = "", event_id: str = "") -> Event:

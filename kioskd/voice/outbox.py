@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import NamedTuple
 
+from kioskd.voice.dialects import HYDRA, Dialect
 from kioskd.voice.hydra import Event, Pen, item_event
 
 
@@ -31,10 +32,12 @@ class Outbox:
     Args:
         limit_bytes: beyond it ``overflowed`` is set and nothing more is taken: the client does not read.
         room_bytes: ``room`` waits until less than this waits to be sent.
+        dialect: whose words the events are put into.
     """
 
-    def __init__(self, pen: Pen, limit_bytes: int, room_bytes: int = 1 << 20) -> None:
+    def __init__(self, pen: Pen, limit_bytes: int, room_bytes: int = 1 << 20, dialect: Dialect = HYDRA) -> None:
         self.pen = pen
+        self.dialect = dialect
         self._limit_bytes, self._room_bytes = limit_bytes, room_bytes
         self._parcels: deque[Parcel] = deque()
         self._waiting_bytes = 0
@@ -44,7 +47,8 @@ class Outbox:
 
     def event(self, event: Event, response: str = "") -> None:
         """Send an event; ``response`` marks audio that a cancel may still take back."""
-        self.put(Parcel(self.pen.write(event), response))
+        for said in self.dialect.say(event):
+            self.put(Parcel(self.pen.write(said), response))
 
     def item(self, kind: str, item: Event) -> None:
         """Send ``conversation.item.added`` or ``.done``; knows the item before."""

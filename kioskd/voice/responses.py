@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+from collections import OrderedDict
 from typing import Any, Callable, Coroutine, Mapping, Sequence
 
 from kioskd.voice.faults import Faults
@@ -21,6 +22,8 @@ BREAK_DELTAS = 3
 # tool-done=delayed: longer than any client's debounce (220 ms in the vendor's own).
 DELAYED_S = 1.0
 HUGE_BYTES = 1 << 20
+# Items that can still be truncated; a client is one or two behind.
+REMEMBERED_ITEMS = 32
 
 
 class Responses:
@@ -50,6 +53,7 @@ class Responses:
         self._response = self._item = ""
         self._later: asyncio.TimerHandle | None = None
         self._heard_words = 0
+        self._sent_bytes: OrderedDict[str, int] = OrderedDict()  # by item
         self.silent = False
 
     @property
@@ -62,6 +66,19 @@ class Responses:
         """The response being spoken, or empty."""
         return self._response if self._task else ""
 
+    def use_rate(self, rate_hz: int) -> None:
+        """The session chose another rate."""
+        self._rate_hz = rate_hz
+
+    def generated_ms(self, item: str) -> int | None:
+        """How much audio of an item went out; None: there is no such item."""
+        sent_bytes = self._sent_bytes.get(item)
+        return None if sent_bytes is None else sent_bytes * 1000 // (2 * self._rate_hz)
+
+    def forget(self, item: str) -> None:
+        """The item was deleted."""
+        self._sent_bytes.pop(item, None)
+
     # -- speech
 
     def say(self, text: str, heard_words: int = 0) -> None:
@@ -69,9 +86,17 @@ class Responses:
         if self._faults.flag("internal-error"):
             self._out.event(error("internal_error", "the service failed (fault internal-error)"))
             return
+        if self._faults.flag("session-expired"):
+            words = "Your session hit the maximum duration of 60 minutes."
+            self._out.event(error("session_expired", words))
+            self._out.put(Parcel(order="close", code=1001, reason=words))
+            return
         self._heard_words = heard_words
         self._begin()
         self._item = self._out.pen.id("item")
+        self._sent_bytes[self._item] = 0
+        if len(self._sent_bytes) > REMEMBERED_ITEMS:
+            self._sent_bytes.popitem(last=False)
         self._out.item("added", message_item(self._item, "assistant", "in_progress"))
         self._task = self._spawn(self._speak(text))
 
@@ -82,7 +107,8 @@ class Responses:
         self._task.cancel()
         self._task = None
         self._out.take_back(self._response)
-        self._done("cancelled", {"status_details": {"reason": reason}})
+        if reason == "interrupted" or not self._faults.flag("silent-cancel"):
+            self._done("cancelled", {"status_details": {"reason": reason}})
         stale = base64.b64encode(bytes(self._rate_hz // 25)).decode()
         for _ in range(int(self._faults.number("late-deltas"))):
             self._out.event(audio_event("delta", self._response, self._item, stale))
@@ -113,7 +139,7 @@ class Responses:
         loop = asyncio.get_running_loop()
         began, sent = loop.time(), 0
         speed = self._faults.number("delta-speed")
-        if self._faults.flag("transcripts"):
+        if self._faults.flag("transcripts") or self._out.dialect.transcripts:
             delta = {"type": "response.output_audio_transcript.delta", "response_id": self._response, "delta": text}
             self._out.event(delta, self._response)
         pieces = self._pieces(pcm)
@@ -125,6 +151,7 @@ class Responses:
             if number == min(BREAK_DELTAS, len(pieces)) and self._faults.breaks_at("answer"):
                 self._out.put(Parcel(order="break"))
             sent += len(piece)
+            self._sent_bytes[self._item] = sent
             await self._out.room()
             if speed > 0:
                 await asyncio.sleep(began + sent / 2 / self._rate_hz / speed - loop.time())

@@ -1,12 +1,8 @@
-"""The listening socket of the local voice service: the room's only importer of websockets. Loop only.
-
-The dialect is chosen by the path, or by ``?dialect=``. One dialect is spoken here so far: Hydra.
-"""
+"""The listening socket of the local voice service: the room's only importer of websockets. Loop only."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
 import logging
 import secrets
@@ -15,8 +11,7 @@ import struct
 import uuid
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Sequence
 
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.asyncio.server import ServerConnection
@@ -24,8 +19,10 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from kioskd.voice import hydra
+from kioskd.voice.admission import Caller, Wrong, caller, dialect_of, knows, protocol_of
 from kioskd.voice.conversation import Room
 from kioskd.voice.faults import Faults
 from kioskd.voice.options import Options
@@ -38,8 +35,6 @@ log = logging.getLogger(__name__)
 _quiet = logging.getLogger(f"{__name__}.websockets")
 _quiet.setLevel(logging.WARNING)
 
-# What other clients of realtime services ask for; named so that the answer can name it.
-OTHER_PATHS = {"/v1/realtime": "openai", "/openai/realtime": "azure", "/openai/v1/realtime": "azure"}
 # A client that does not answer the closing handshake is dropped after this; a kiosk's restart may not wait longer.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -138,6 +133,7 @@ class Server:
             self._converse,
             **where,
             process_request=self._admit,
+            select_subprotocol=self._agree,
             create_connection=Connection,
             # Compressing costs more than it saves on one machine.
             compression=None,
@@ -174,11 +170,11 @@ class Server:
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """None: go on with the upgrade. Otherwise the HTTP answer."""
-        url = urlsplit(request.path)
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
-        wrong = self._wrong_address(url.path, query)
-        if wrong:
-            return connection.respond(*wrong)
+        who = caller(request.path, dict(request.headers.raw_items()))
+        try:
+            dialect_of(who)
+        except Wrong as wrong:
+            return connection.respond(wrong.status, str(wrong))
         assert isinstance(connection, Connection)
         self.sessions += 1
         connection.session_number = self.sessions
@@ -186,32 +182,16 @@ class Server:
         if status:
             self.refused += 1
             return connection.respond(HTTPStatus(status), "fault upgrade-status\n")
-        if not self._knows(query.get("api_key"), request.headers.get("Authorization")):
+        if not knows(self._options.token, who):
             self.refused += 1
             return connection.respond(HTTPStatus.UNAUTHORIZED, "the key is not valid\n")
         return None
 
-    def _wrong_address(self, path: str, query: dict[str, str]) -> tuple[HTTPStatus, str] | None:
-        dialect = query.get("dialect")
-        if dialect == "hydra" or dialect is None and path == hydra.PATH:
-            model = query.get("model", hydra.MODELS[0])
-            if model in hydra.MODELS:
-                return None
-            return HTTPStatus.BAD_REQUEST, f"model is one of {', '.join(hydra.MODELS)}\n"
-        if dialect is None and path not in OTHER_PATHS:
-            return HTTPStatus.NOT_FOUND, f"nothing is here; sessions are at {hydra.PATH}?model=hydra-v1.1\n"
-        name = dialect or OTHER_PATHS[path]
-        return HTTPStatus.BAD_REQUEST, f"dialect {name[:32]!r} is not spoken here yet; hydra is\n"
-
-    def _knows(self, key: str | None, authorization: str | None) -> bool:
-        token = self._options.token
-        if token is None:
-            return True
-        scheme, _, bearer = (authorization or "").partition(" ")
-        offered = (key or "", bearer.strip() if scheme.lower() == "bearer" else "")
-        # Both are compared, in a time that tells nothing about the token.
-        matches = [hmac.compare_digest(candidate.encode(), token.encode()) for candidate in offered]
-        return any(matches)
+    def _agree(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Which subprotocol is spoken."""
+        assert connection.request is not None
+        chosen = protocol_of(caller(connection.request.path, dict(connection.request.headers.raw_items())))
+        return None if chosen is None or self.faults.word("protocol-echo") == "none" else Subprotocol(chosen)
 
     # -- sessions
 
@@ -221,18 +201,18 @@ class Server:
         if self.active >= self._options.max_sessions or faults.flag("server-full"):
             await self._turn_away(connection)
             return
-        query = parse_qs(urlsplit(connection.request.path).query)
-        model = query.get("model", [hydra.MODELS[0]])[-1]
+        who = caller(connection.request.path, dict(connection.request.headers.raw_items()))
         self.active, self.quiet_since = self.active + 1, None
         try:
-            await self._serve(connection, faults, model)
+            await self._serve(connection, faults, who)
         finally:
             self.active -= 1
             if not self.active:
                 self.quiet_since = asyncio.get_running_loop().time()
 
-    async def _serve(self, connection: Connection, faults: Faults, model: str) -> None:
-        session = Session(WebSocketWire(connection), self._room, faults, model, str(uuid.uuid4()))
+    async def _serve(self, connection: Connection, faults: Faults, who: Caller) -> None:
+        model, dialect = who.query.get("model", hydra.MODELS[0]), dialect_of(who)
+        session = Session(WebSocketWire(connection), self._room, faults, model, str(uuid.uuid4()), dialect)
         log.info("= session %s begins", connection.session_number)
         try:
             await session.run()

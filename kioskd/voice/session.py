@@ -1,19 +1,22 @@
-"""One client's session in the Hydra dialect: handshake, frames in, frames out, idle clock. Loop only.
+"""One client's session in its dialect: handshake, frames in, frames out, idle clock. Loop only.
 
-reader -> _on_* -> Conversation -> Outbox -> writer
+reader -> Requests -> Conversation -> Outbox -> writer
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Callable, Coroutine, Mapping, Protocol
+from dataclasses import replace
+from typing import Any, Coroutine, Protocol
 
 from kioskd.voice import hydra
 from kioskd.voice.conversation import Conversation, Room
+from kioskd.voice.dialects import HYDRA, Dialect
 from kioskd.voice.faults import Faults
-from kioskd.voice.hydra import Frame, Refused
+from kioskd.voice.hydra import Refused
 from kioskd.voice.outbox import Outbox, Parcel
+from kioskd.voice.requests import Requests
 
 log = logging.getLogger(__name__)
 
@@ -49,30 +52,26 @@ class Session:
     """Serves one client until either side ends it.
 
     Args:
+        dialect: how it is spoken.
         model: the tag the client asked for.
         session_id: a UUID, for ``session.created``.
     """
 
-    def __init__(self, wire: Wire, room: Room, faults: Faults, model: str, session_id: str) -> None:
+    def __init__(
+        self, wire: Wire, room: Room, faults: Faults, model: str, session_id: str, dialect: Dialect = HYDRA
+    ) -> None:
         self._wire, self._faults, self._model, self._id = wire, faults, model, session_id
-        self._flood_ms = room.options.flood_ms
-        self._rate_hz = int(faults.number("output-rate")) or hydra.out_rate_hz(model)
-        self._out = Outbox(hydra.Pen(room.hex16), room.options.outbox_bytes)
+        if dialect.audio_field != "delta" and faults.word("audio-field") != "dialect":
+            dialect = replace(dialect, audio_field=faults.word("audio-field"))
+        self._dialect = dialect
+        rate_hz = int(faults.number("output-rate")) or dialect.out_rate_hz or hydra.out_rate_hz(model)
+        self._out = Outbox(hydra.Pen(room.hex16, dialect.event_ids), room.options.outbox_bytes, dialect=dialect)
         self._loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[None] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._conversation = Conversation(self._out, room, faults, self._rate_hz, self._spawn)
-        self._configured = False
-        self._ahead_ms, self._fed_at = 0.0, self._loop.time()
+        self._conversation = Conversation(self._out, room, faults, rate_hz, self._spawn)
+        self._requests = Requests(self._conversation, self._out, faults, session_id, rate_hz, room.options.flood_ms)
         self._active_at = self._loop.time()
-        self._on: Mapping[str, Callable[[Frame], None]] = {
-            "session.configure": self._on_configure,
-            "session.update": self._on_update,
-            "input_audio_buffer.append": self._on_append,
-            "conversation.item.create": self._on_item,
-            "response.create": self._on_create,
-            "response.cancel": self._on_cancel,
-        }
 
     # -- running
 
@@ -110,9 +109,7 @@ class Session:
             self._active_at = self._loop.time()
             try:
                 frame = hydra.parse(data)
-                if frame.known:
-                    self._on[frame.type](frame)
-                elif self._faults.word("unknown-type") == "invalid_frame":
+                if not self._requests.take(frame) and self._faults.word("unknown-type") == "invalid_frame":
                     raise frame.refuse(f"unknown type {frame.type[:64]!r}", "type", "invalid_frame")
             except Refused as refused:
                 log.debug("! refused a frame: %s", refused)
@@ -122,10 +119,14 @@ class Session:
         """The server's first words (A2). What a hasty client sent meanwhile waits in the socket."""
         await asyncio.sleep(self._faults.number("slow-handshake"))
         warning = self._faults.word("warning")
-        if self._model == "hydra" and warning != "none":
+        if self._dialect is HYDRA and self._model == "hydra" and warning != "none":
             self._out.event(hydra.warning(warning == "nested"))
-        if not self._faults.flag("no-session-created"):
-            self._out.event({"type": "session.created", "session_id": self._id})
+        if self._faults.flag("beta-off") and self._dialect.names.get("response.output_audio.delta"):
+            # What OpenAI has said since May 2026 (dialects reference, headline 3).
+            self._out.event(hydra.error("beta_api_shape_disabled", "the beta shape is not spoken any more"))
+            self._close(4000, "beta_api_shape_disabled")
+        elif not self._dialect.created_late:
+            self._requests.say_created()
 
     async def _write(self) -> None:
         while True:
@@ -151,7 +152,7 @@ class Session:
     async def _watch_idle(self) -> None:
         """Close 1000 after a while without a data frame from either side, without a word before (A9)."""
         limit_s = self._faults.number("idle-timeout")
-        if limit_s <= 0:
+        if limit_s <= 0 or not self._dialect.idle_closes:
             await asyncio.Event().wait()
         while True:
             pinged_at = self._wire.pinged_at if self._faults.flag("pings-count") else 0.0
@@ -163,82 +164,3 @@ class Session:
 
     def _close(self, code: int, reason: str) -> None:
         self._out.put(Parcel(order="close", code=code, reason=reason))
-
-    # -- what the client sends
-
-    def _on_configure(self, frame: Frame) -> None:
-        if self._configured:
-            return  # A2: a second one is ignored
-        setup = hydra.read_setup(frame)
-        voice = self._voice(setup.voice, frame)
-        if not voice or self._faults.flag("no-session-configured"):
-            return
-        self._configured = True
-        oversize = len(frame.raw.encode("utf-8", "replace")) > hydra.OVERSIZE_BYTES
-        self._conversation.responses.silent = oversize and self._faults.word("oversize-configure") == "silent"
-        self._conversation.use_tools(setup.tools)
-        keys = not self._faults.flag("omit-audio-keys")
-        self._out.event(hydra.configured(setup, voice, self._rate_hz, keys))
-        self._conversation.responses.oddities()
-        if self._faults.breaks_at("configured"):
-            self._out.put(Parcel(order="break"))
-        if setup.greet:
-            self._conversation.greet()
-
-    def _voice(self, voice: str | None, frame: Frame) -> str:
-        """The voice of the session; empty when it cannot be configured so (A5)."""
-        if voice is None or self._faults.word("bad-voice") == "fallback" and voice not in hydra.VOICES:
-            return hydra.DEFAULT_VOICE
-        if voice in hydra.VOICES:
-            return voice
-        self._out.event(frame.refuse("this voice is not known", "session.configure.session.voice").event)
-        if self._faults.word("bad-voice") == "close":
-            self._close(1000, "unknown voice")
-        return ""
-
-    def _on_update(self, frame: Frame) -> None:
-        tools = hydra.read_update(frame)
-        if tools is None or not self._configured:
-            return
-        self._conversation.use_tools(tools)
-        self._out.event({"type": "session.updated", "session": {"tools": list(tools)}})
-
-    def _on_append(self, frame: Frame) -> None:
-        pcm = hydra.read_audio(frame, strict=self._faults.word("short-audio") == "reject")
-        if not self._configured:
-            if self._faults.word("early-audio") == "session_ended":
-                self._out.event(hydra.error("session_ended", "audio came before the session was configured"))
-        elif self._flooded(len(pcm)):
-            self._out.event(hydra.error("session_ended", "audio came much faster than real time"))
-            self._close(1000, "session ended")
-        else:
-            self._conversation.feed(pcm)
-
-    def _flooded(self, size: int) -> bool:
-        """Whether audio has run ahead of real time by more than a stalled network explains."""
-        now = self._loop.time()
-        self._ahead_ms = max(0.0, self._ahead_ms - (now - self._fed_at) * 1000) + size * 500 / hydra.IN_RATE_HZ
-        self._fed_at = now
-        return self._ahead_ms > self._flood_ms and self._faults.word("flood") == "end"
-
-    def _on_item(self, frame: Frame) -> None:
-        item = frame.object("item")
-        if item.get("type") == "function_call_output":
-            call_id, output = item.get("call_id"), item.get("output")
-            if not isinstance(call_id, str) or not isinstance(output, str):
-                raise frame.refuse("an output needs a call_id and a string output", "item.output")
-            if not self._conversation.output(call_id, output):
-                raise frame.refuse("no call waits for this output", "item.call_id")
-        elif item.get("type") == "message":
-            text = hydra.read_text(item)
-            if text and item.get("role") in ("user", "system"):
-                self._conversation.note(text)
-        else:
-            raise frame.refuse("an item is a message or a function_call_output", "item.type")
-
-    def _on_create(self, frame: Frame) -> None:
-        if self._configured:
-            self._conversation.create()
-
-    def _on_cancel(self, frame: Frame) -> None:
-        self._conversation.cancel(frame.body.get("response_id"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kioskd.wire.counters import Counters
 from kioskd.wire.facts import Audio, AudioDone, Began, Fact
+from kioskd.wire.heard import Cut, Heard
 from kioskd.wire.text import identifier
 
 # A response that called tools may never be ended (Hydra reference A8), so open ones are bounded and the oldest
@@ -36,12 +37,17 @@ class Answers:
         self._facts = facts
         self._open: dict[str, Open] = {}
         self._ended: dict[str, str] = {}
+        self._heard = Heard()
         self._unnamed = 0
 
     @property
     def current(self) -> str:
         """The response that began last and has not ended; empty: none."""
         return next(reversed(self._open), "")
+
+    def is_open(self, response: str) -> bool:
+        """Whether it began and has not ended."""
+        return response in self._open
 
     def end_of(self, response: str) -> str:
         """How a response ended; empty: it has not, or it is long forgotten."""
@@ -76,7 +82,12 @@ class Answers:
             answer.half, pcm = pcm[-1:], pcm[:-1]
             answer.item = item
         if pcm:
+            self._heard.took(answer.id, item, len(pcm))
             self._facts.append(Audio(answer.id, pcm, rate_hz))
+
+    def heard(self, response: str, heard_ms: int, rate_hz: int) -> list[Cut]:
+        """How its items are to be truncated, when only so much of it was heard."""
+        return self._heard.cut(response, heard_ms, rate_hz, self._ended.get(response) == "completed")
 
     def audio_done(self, response_id: str | None) -> None:
         """``response.output_audio.done``; nothing for a response that is not open."""

@@ -14,6 +14,7 @@ from kioskd.wire.answers import Answers
 from kioskd.wire.calls import Calls
 from kioskd.wire.counters import Counters
 from kioskd.wire.facts import Ended, Fact, Said, TurnRejected, UserStarted, UserStopped
+from kioskd.wire.heard import Cut
 from kioskd.wire.text import clean_text, identifier, whole
 
 # A response that ended like this asks for nothing any more: the visitor spoke over it, or it broke off.
@@ -25,17 +26,33 @@ class Conversation:
 
     Readers raise Malformed for ids that cannot be one, and ProtocolError for what no session survives.
 
+    Args:
+        hears_calls: tools were declared to the service; if none can be, its calls are counted and not handed on.
+
     Attributes:
         out_rate_hz: rate of the audio; set when the session is ready.
     """
 
-    def __init__(self, counters: Counters, facts: list[Fact]) -> None:
+    def __init__(self, counters: Counters, facts: list[Fact], hears_calls: bool = True) -> None:
         self.out_rate_hz = 0
         self._calls = Calls(counters)
         self._counters = counters
         self._facts = facts
+        self._hears_calls = hears_calls
         self._answers = Answers(counters, facts)
         self._transcribed = False
+        self._said_item = ""  # the visitor's item whose words were told last
+
+    def heard(self, response: str, heard_ms: int) -> list[Cut]:
+        """How the items of a response are to be truncated."""
+        return self._answers.heard(response, heard_ms, self.out_rate_hz) if self.out_rate_hz else []
+
+    def assume_done(self, response: str) -> None:
+        """The service did not say that a cancelled response has ended; it has."""
+        if self._answers.is_open(response):
+            self._calls.dropped(response)
+            self._answers.done(response, "cancelled")
+            self._facts.append(Ended(response, "cancelled", "client_cancelled", None, ""))
 
     def _speech_started(self, frame: m.SpeechFrame) -> None:
         self._facts.append(UserStarted(identifier(frame.item_id), whole(frame.audio_start_ms)))
@@ -55,8 +72,21 @@ class Conversation:
             self._facts.append(TurnRejected(identifier(item.id)))
         elif item.call_id and m.is_whole_call(item):
             self._call_again(item, frame.response_id)
-        elif words and (item.role == "user" or (item.role == "assistant" and not self._transcribed)):
+        elif words and item.role == "user":
+            self._user_said(identifier(item.id), words)
+        elif words and item.role == "assistant" and not self._transcribed:
             self._facts.append(Said(item.role, words))
+
+    def _transcribed_user(self, frame: m.TranscriptDone) -> None:
+        words = clean_text(frame.transcript)
+        if words:
+            self._user_said(identifier(frame.item_id), words)
+
+    def _user_said(self, item: str, words: str) -> None:
+        """The visitor's words; services tell them in the item, in an event of their own, or in both."""
+        if not item or item != self._said_item:
+            self._said_item = item
+            self._facts.append(Said("user", words))
 
     def _transcript(self, frame: m.TextDelta) -> None:
         words = clean_text(frame.delta)
@@ -94,7 +124,9 @@ class Conversation:
 
     def _collect(self, call_id: str, response_id: str | None, name: str | None, delta: str | None) -> None:
         response = identifier(response_id) or self._answers.current
-        if self._answers.end_of(response) not in CUT and not self._calls.handed_on(call_id):
+        if not self._hears_calls:
+            self._counters.unasked_calls += 1
+        elif self._answers.end_of(response) not in CUT and not self._calls.handed_on(call_id):
             self._calls.started(call_id, response, name, delta)
 
     def _call_again(self, item: m.Item, response_id: str | None) -> None:
@@ -104,6 +136,9 @@ class Conversation:
 
     def _call(self, call_id: str, response_id: str | None, name: str | None, arguments: str | None) -> None:
         response = identifier(response_id) or self._answers.current
+        if not self._hears_calls:
+            self._counters.unasked_calls += 1
+            return
         if self._answers.end_of(response) in CUT:
             self._counters.late_calls += 1
             return
@@ -135,14 +170,18 @@ _ITEM_ADDED = _typed(m.ItemFrame, Conversation._item_added)
 _ITEM_DONE = _typed(m.ItemFrame, Conversation._item_done)
 _TRANSCRIPT = _typed(m.TextDelta, Conversation._transcript)
 
+_HEARD = _typed(m.TranscriptDone, Conversation._transcribed_user)
+_OF_NO_USE = _typed(m.Empty, Conversation._skip)
+
 # Both spellings of the family's events: they never collide (dialects reference 8.2).
 READINGS: Mapping[str, Reading] = {
-    "session.updated": _typed(m.Empty, Conversation._skip),
     "input_audio_buffer.speech_started": _typed(m.SpeechFrame, Conversation._speech_started),
     "input_audio_buffer.speech_stopped": _typed(m.SpeechFrame, Conversation._speech_stopped),
     "conversation.item.added": _ITEM_ADDED,
     "conversation.item.created": _ITEM_ADDED,
     "conversation.item.done": _ITEM_DONE,
+    "conversation.item.input_audio_transcription.completed": _HEARD,
+    "conversation.item.audio_transcription.completed": _HEARD,
     "response.output_item.added": _ITEM_ADDED,
     "response.output_item.done": _ITEM_DONE,
     "response.created": _typed(m.ResponseFrame, Conversation._response_created),
@@ -152,7 +191,33 @@ READINGS: Mapping[str, Reading] = {
     "response.audio.done": _AUDIO_DONE,
     "response.output_audio_transcript.delta": _TRANSCRIPT,
     "response.audio_transcript.delta": _TRANSCRIPT,
+    # MythicDot and HybrIE send the words of a spoken answer so (dialects reference 2.1, 3.4, U8).
+    "response.output_text.delta": _TRANSCRIPT,
+    "response.text.delta": _TRANSCRIPT,
     "response.function_call_arguments.delta": _typed(m.ArgumentsDelta, Conversation._arguments_delta),
     "response.function_call_arguments.done": _typed(m.ArgumentsDone, Conversation._arguments_done),
     "response.done": _typed(m.ResponseFrame, Conversation._response_done),
+    # Known, so that the count of unknown types stays worth looking at (dialects reference 4.4, 5.2).
+    **dict.fromkeys(
+        (
+            "session.updated",
+            "conversation.created",
+            "conversation.item.truncated",
+            "conversation.item.deleted",
+            "conversation.item.input_audio_transcription.delta",
+            "conversation.item.input_audio_transcription.updated",
+            "conversation.item.input_audio_transcription.failed",
+            "input_audio_buffer.committed",
+            "input_audio_buffer.cleared",
+            "input_audio_buffer.timeout_triggered",
+            "response.content_part.added",
+            "response.content_part.done",
+            "response.output_audio_transcript.done",
+            "response.audio_transcript.done",
+            "response.output_text.done",
+            "response.text.done",
+            "rate_limits.updated",
+        ),
+        _OF_NO_USE,
+    ),
 }

@@ -34,6 +34,7 @@ class Counters:
         abandoned: responses that were never ended by the service and made room for newer ones.
         duplicate_calls: tool calls whose id had already been handed on.
         late_calls: tool calls of a response that had been cancelled, cut short or had failed.
+        unasked_calls: tool calls of a service that was told of no tools.
     """
 
     frames: int = 0
@@ -55,6 +56,7 @@ class Counters:
     abandoned: int = 0
     duplicate_calls: int = 0
     late_calls: int = 0
+    unasked_calls: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
 
     def saw_unknown(self, kind: str) -> None:

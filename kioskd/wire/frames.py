@@ -1,54 +1,21 @@
 """Frames to the service: UTF-8 JSON text, built from values that cannot be spoilt by what tools or owners write.
 
-The ``session`` object is made by shape (``Profile.session_shape``); a key whose value is unset is never sent, and no
-key that the reference does not list (a misspelt one would silently run the default persona, Hydra reference A3.1).
+The ``session`` object is made by shape (kioskd/wire/shapes.py); no key stands in it that the reference does not list (a
+misspelt one would silently run the default persona, Hydra reference A3.1) and that the owner did not add.
 """
 
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import msgspec
 
 from kioskd.wire.errors import LocalError
 from kioskd.wire.profile import Profile
+from kioskd.wire.shapes import Setup, Tools, patch_of, session_of
 
-Tools = Sequence[Mapping[str, object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What one session is to be.
-
-    Attributes:
-        instructions: the persona.
-        voice: None: none is sent.
-        tools: ``{"type": "function", "name", "description", "parameters"}`` each, as the service takes them.
-        greet: the model speaks first.
-        model: model tag, for the output rate.
-        out_rate_hz: rate of the answer when the service does not name one; None: by model tag.
-    """
-
-    instructions: str
-    voice: str | None
-    tools: tuple[Mapping[str, object], ...]
-    greet: bool
-    model: str
-    out_rate_hz: int | None
-
-
-def _hydra_session(setup: Setup) -> dict[str, object]:
-    session: dict[str, object] = {"instructions": setup.instructions}
-    if setup.voice:
-        session["voice"] = setup.voice
-    session["tools"] = list(setup.tools)
-    session["generate_initial_response"] = setup.greet
-    return session
-
-
-SHAPES: Mapping[str, Callable[[Setup], dict[str, object]]] = {"hydra": _hydra_session}
+__all__ = ["EVENT_ID", "Setup", "Tools", "append", "cancel", "configure", "tool_output", "update_tools"]
 
 
 def _plain(value: Any) -> Any:
@@ -78,18 +45,15 @@ def text_of(words: str) -> str:
     return words.encode("utf-8", "replace").decode("utf-8")
 
 
-def configure(profile: Profile, setup: Setup, event_id: str) -> bytes:
-    """The frame that configures the session.
+def configure(profile: Profile, setup: Setup, event_id: str, without: Sequence[str] = ()) -> bytes:
+    """The frame that configures the session. ``without``: fields of the session that are left out.
 
     Raises:
-        LocalError: the service would take it and then answer without audio, because it is too large (Hydra
-            reference A8); the sentence names the largest tools.
+        LocalError: it is too large (Hydra would take it and then answer without audio: reference A8); the sentence
+            names the largest tools.
     """
-    try:
-        shape = SHAPES[profile.session_shape]
-    except KeyError as error:
-        raise LocalError(f"Profile {profile.name}: nobody knows the session shape {profile.session_shape}.") from error
-    frame = encode(_named(profile, {"type": profile.configure_event}, event_id) | {"session": shape(setup)})
+    session = session_of(profile, setup, without)
+    frame = encode(_named(profile, {"type": profile.configure_event}, event_id) | {"session": session})
     _check_size(profile, len(frame), setup.tools)
     return frame
 
@@ -111,7 +75,7 @@ def update_tools(profile: Profile, tools: Tools, event_id: str) -> bytes:
     """
     if "tools" not in profile.update_keys:
         raise LocalError(f"{profile.name} takes new tools only in a new session.")
-    frame = encode(_named(profile, {"type": profile.update_event}, event_id) | {"session": {"tools": list(tools)}})
+    frame = encode(_named(profile, {"type": profile.update_event}, event_id) | {"session": patch_of(profile, tools)})
     _check_size(profile, len(frame), tools)
     return frame
 
@@ -148,6 +112,27 @@ def cancel(profile: Profile, response: str, event_id: str) -> bytes:
     return encode(frame | {"response_id": response} if response else frame)
 
 
+def truncate(profile: Profile, item: str, heard_ms: int, event_id: str) -> bytes:
+    """Of this item no more than ``heard_ms`` was heard; all three fields, always (dialects reference 4.6, 9.6)."""
+    frame = _named(profile, {"type": "conversation.item.truncate"}, event_id)
+    return encode(frame | {"item_id": item, "content_index": 0, "audio_end_ms": heard_ms})
+
+
+def delete(profile: Profile, item: str, event_id: str) -> bytes:
+    """Nothing of this item was heard (dialects reference 4.6)."""
+    return encode(_named(profile, {"type": "conversation.item.delete"}, event_id) | {"item_id": item})
+
+
+def commit(profile: Profile, event_id: str) -> bytes:
+    """The visitor's turn is over; only where the kiosk finds its end (dialects reference 3.3, 4.3)."""
+    return encode(_named(profile, {"type": "input_audio_buffer.commit"}, event_id))
+
+
+def clear(profile: Profile, event_id: str) -> bytes:
+    """What was sent and not committed is no turn; never where the service finds turns (dialects reference 8.4)."""
+    return encode(_named(profile, {"type": "input_audio_buffer.clear"}, event_id))
+
+
 # Any string that is unique in the session will do (Hydra reference A3); a count needs no chance.
 EVENT_ID = "evt_%012d"
 
@@ -162,7 +147,9 @@ def _check_size(profile: Profile, size_bytes: int, tools: Tools) -> None:
     sizes = sorted(((len(encode(tool)), str(tool.get("name", "?"))) for tool in tools), reverse=True)[:3]
     largest = ", ".join(f"{name} ({size} bytes)" for size, name in sizes)
     advice = f"Largest tools: {largest}." if largest else "There are no tools: shorten the instructions."
+    # What happens beyond the limit is known of Hydra alone.
+    limit = "answers without sound above" if profile.session_shape == "hydra" else "is sent no more than"
     raise LocalError(
-        f"Instructions and tools make {size_bytes} bytes; {profile.name} answers without sound above "
+        f"Instructions and tools make {size_bytes} bytes; {profile.name} {limit} "
         f"{profile.configure_limit_bytes}. {advice}"
     )

@@ -1,8 +1,8 @@
 """Frames from the service, typed: one Struct for each family of events.
 
 The ``type`` is decoded first and the rest by table, because a tagged union refuses types it does not know. Fields
-that matter are typed, so that a frame with a wrong kind of value is refused as a whole; fields at the edge (usage,
-details, error objects) are taken as they come and read leniently. ``null`` and absent mean the same everywhere.
+that matter are typed, so that a frame with a wrong kind of value is refused as a whole; others (usage, details, error
+objects) are taken as they come and read leniently. ``null`` and absent mean the same everywhere.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ class CreatedFrame(Struct):
 
 
 class ReadyFrame(Struct):
-    """``session.configured``: the effective configuration."""
+    """``session.configured`` or ``session.updated``: the effective configuration."""
 
     session: dict[str, Any] | None = None
+    session_id: Id = None
 
 
 class TroubleFrame(Struct):
@@ -150,6 +151,13 @@ class TextDelta(Struct, gc=False):
     delta: str | None = None
 
 
+class TranscriptDone(Struct, gc=False):
+    """The words of the visitor's item, where a service tells them (dialects reference 4.4)."""
+
+    item_id: Id = None
+    transcript: str | None = None
+
+
 class BadAudio(ValueError):
     """Audio that is no base64."""
 
@@ -227,6 +235,9 @@ def _first(parts: list[Mapping[str, Any]], key: str) -> str:
 STATUSES = ("completed", "cancelled", "incomplete", "failed")
 
 
+REASONS = {"turn_detected": "interrupted"}  # the visitor spoke over it (dialects reference 4.5, 1.4)
+
+
 class Outcome(NamedTuple):
     """How a response ended (see facts.Ended)."""
 
@@ -246,17 +257,17 @@ def outcome_of(frame: ResponseFrame) -> Outcome:
         return Outcome("failed", clean_text(status), "", usage)
     error = details.get("error") if status == "failed" else None
     code = clean_text(error.get("code")) or clean_text(error.get("type")) if isinstance(error, dict) else ""
-    return Outcome(status, clean_text(details.get("reason")), code, usage)
+    reason = clean_text(details.get("reason"))
+    return Outcome(status, REASONS.get(reason, reason), code, usage)
 
 
-# Hydra has three numbers, OpenAI seven; more is not kept.
-USAGE_KEYS = 16
+USAGE_KEYS = 16  # Hydra has three numbers, OpenAI seven; more is not kept
 
 
 def usage_of(value: Any) -> Mapping[str, int] | None:
     """The whole numbers in a usage object; None when there are none."""
-    counts = value if isinstance(value, dict) else {}
-    whole_counts = ((clean_text(key, 64), whole(count)) for key, count in counts.items())
+    counts = value.items() if isinstance(value, dict) else ()
+    whole_counts = ((clean_text(key, 64), whole(count)) for key, count in counts)
     found = [(key, count) for key, count in whole_counts if count is not None and count >= 0]
     return dict(found[:USAGE_KEYS]) or None
 

@@ -1,18 +1,15 @@
-"""Dialects as data: where a service lives, how it is spoken to, and what its errors, closes and statuses mean.
+"""What a dialect is made of, as data: how it is called, how a session is set up, who ends turns, what its errors mean.
 
-A new service of the same family (dialects reference 7) is a new entry in ``PROFILES``, not a new class.
+The dialects themselves are in dialects.py; an owner changes any of this in YAML (tailor.py). A new service of the same
+family (dialects reference 7) is a new value of this class, not a new class.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Mapping
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
-
-from kioskd.wire.errors import LocalError
+from typing import Any, Mapping
 
 
 class Trouble(Enum):
@@ -28,17 +25,46 @@ class Trouble(Enum):
     BENIGN = "benign"  # two frames crossed; nothing is wrong
 
 
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
     """One dialect. The defaults are what most of the family shares (dialects reference 7).
 
     Attributes:
-        session_shape: which builder makes the ``session`` object (kioskd/wire/frames.py).
+        url: empty: the service has no address of its own, the owner must write one.
+        auth: "query", "header", "subprotocol" or "none".
+        auth_param: the query parameter of the key.
+        subprotocols: offered where ``auth`` is "subprotocol"; ``{api_key}`` is the key.
+        extra_headers: sent with the upgrade, whatever ``auth`` is.
+        query: sent with the address; ``{session_id}`` is an id that is new in each session.
+        needs_model: the service has no model of its own to fall back to; the owner must name one.
+        model_param: the query parameter of the model; empty: the model does not ride in the address.
+        session_shape: which builder makes the ``session`` object (kioskd/wire/shapes.py).
+        configure_on: "created" waits for ``created_events``; "open" sends the configuration at once.
+        created_patience_s: without a created event the configuration is sent after this long; 0: never.
+        ready_patience_s: configured, no error, and nothing said for this long means ready; 0: never.
+        model_in_session: the model stands in the session object.
+        session_extra: laid over the session object, at any depth.
+        droppable: fields that are left out, once, when the service complains of them in the handshake.
+        greet_by: "configure" (a field of the session) or "create" (``response.create`` once it is ready).
         update_keys: what may be changed during a session; Hydra honours ``tools`` alone (Hydra reference A3.1).
-        out_rate_field: where in the ready frame's ``session`` the output rate stands. It wins over all defaults.
+        takes_tools: the service knows tools. Where it does not, none are declared and calls are not heard.
+        voice_field, in_rate_field, out_rate_field: where in the ready frame's ``session`` they stand, dots between.
+            The output rate that stands there wins over all defaults.
         out_rate_by_model: rate of the answer where the service does not name one; else ``out_rate_hz``.
         voices_by_model: known voices of a model tag, the first one is the one to send when the owner named none.
+        voices: known voices of every model; empty: not listed.
         catch_up: how much faster than real time buffered speech may be sent.
+        turns: "server" finds the end of a turn; "manual": the kiosk's own gate does, and commits.
+        turn_modes: which of the two the service can.
+        turn_detection: how the service shall find turns, whole (dialects reference 9.8); empty: not mentioned.
+        create_after_commit_s: after a commit the model is asked to speak, if it does not begin before.
+        server_cancels: the service itself ends an answer that the visitor speaks over.
+        cancel_patience_s: a cancelled answer is over after this long, said or not; 0: it is always said.
+        truncates: takes ``conversation.item.truncate``.
         text_role: role of a text item; on Hydra text items are undocumented (Hydra reference A3.1, unknown 10).
         event_ids: whether control frames carry an ``event_id``, which an ``error`` then echoes.
         max_frame_bytes: largest frame taken at all. Undocumented; 8 MiB is Hydra reference A1's advice.
@@ -55,32 +81,54 @@ class Profile:
     auth_param: str = "api_key"
     auth_header: str = "Authorization"
     auth_scheme: str = "Bearer"
+    subprotocols: tuple[str, ...] = ()
+    extra_headers: Mapping[str, str] = field(default_factory=_nothing)
+    query: Mapping[str, str] = field(default_factory=_nothing)
+    model_param: str = "model"
+    needs_model: bool = False
 
     session_shape: str = "hydra"
-    created_event: str = "session.created"
+    configure_on: str = "created"
+    created_events: tuple[str, ...] = ("session.created",)
+    created_patience_s: float = 0
     configure_event: str = "session.configure"
     ready_events: tuple[str, ...] = ("session.configured",)
+    ready_patience_s: float = 0
+    model_in_session: bool = False
+    session_extra: Mapping[str, object] = field(default_factory=_nothing)
+    droppable: tuple[str, ...] = ()
+    greet_by: str = "configure"
     update_event: str = "session.update"
     update_keys: tuple[str, ...] = ("tools",)
-    configure_limit_bytes: int = 32_000
+    takes_tools: bool = True
+    configure_limit_bytes: int = 256_000  # a guess: nobody states one but Hydra
     event_ids: bool = True
     text_role: str = "system"
 
     in_rate_hz: int = 16_000
     out_rate_hz: int = 24_000
-    out_rate_by_model: Mapping[str, int] = field(default_factory=dict)
+    out_rate_by_model: Mapping[str, int] = field(default_factory=_nothing)
+    voice_field: str = "voice"
+    in_rate_field: str = "input_audio_sample_rate"
     out_rate_field: str = "output_audio_sample_rate"
     out_rate_low_hz: int = 8_000  # dialects reference U24
     out_rate_high_hz: int = 48_000
     default_model: str = ""
-    voices_by_model: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    voices_by_model: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
+    voices: tuple[str, ...] = ()
 
     chunk_ms: int = 20
     min_chunk_bytes: int = 2
     max_frame_bytes: int = 8 * 1024 * 1024
     max_control_bytes: int = 256 * 1024
     catch_up: float = 2.0
+    turns: str = "server"
+    turn_modes: tuple[str, ...] = ("server",)
+    turn_detection: Mapping[str, object] = field(default_factory=_nothing)
+    create_after_commit_s: float = 0
     server_cancels: bool = True
+    cancel_patience_s: float = 0
+    truncates: bool = False
     tool_debounce_ms: int = 200
 
     idle_close_s: float = 0
@@ -130,6 +178,7 @@ class Profile:
         "already has an active response",
         "cancellation failed",
         "already shorter than",
+        "truncat",
     )
     expiry_messages: tuple[str, ...] = (
         "session_expired",
@@ -150,143 +199,3 @@ class Profile:
         """
         roster = self.voices_by_model.get(model, ())
         return roster[0] if roster else None
-
-
-HYDRA = Profile(
-    name="hydra",
-    url="wss://api.smallest.ai/waves/v1/s2s",
-    auth="query",  # the documented way; a Bearer header very probably works too (Hydra reference A1)
-    # Truth is the echo; docs say 48000 everywhere, the wire says 24000 on v1.1 (Hydra reference A6, contradiction 1).
-    out_rate_hz=48_000,
-    out_rate_by_model=MappingProxyType({"hydra-v1.1": 24_000}),
-    default_model="hydra-v1.1",
-    voices_by_model=MappingProxyType(
-        {
-            "hydra-v1.1": ("zoe", "maya", "elena", "ivy", "grace", "alex", "aria", "leo", "sam", "kai"),
-            "hydra-v1.0": tuple(
-                "sterling vaughn brooks cole hayes pierce ellis lane quinn arden rowan blair emery sawyer".split()
-            ),
-        }
-    ),
-    min_chunk_bytes=320,  # 10 ms; the documented error says so (Hydra reference A6)
-    catch_up=1.0,  # faster than real time gets the socket closed (Hydra reference A6)
-    idle_close_s=30,
-    # Hydra documents 1000 and 1013 only and asks for an ordinary reconnect on every other close (reference A9);
-    # what cannot be cured by it shows again as HTTP 401 at the next upgrade.
-    fatal_close=(),
-    transport_error_codes=("internal_error", "session_ended", "server_error"),
-    turn_lost_codes=("tool_response_timeout", "rate_limit_exceeded", "inference_rate_limit_exceeded"),
-    frame_error_codes=("invalid_frame", "invalid_request_error", "invalid_audio"),
-)
-
-# The voice service on the device itself: Hydra's dialect on loopback.
-LOCAL = replace(HYDRA, name="local", url="ws://127.0.0.1:8715/waves/v1/s2s", needs_key=False)
-
-PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (HYDRA, LOCAL)})
-
-
-def connect_url(profile: Profile, url: str | None, model: str, key: str | None, auth: str | None) -> str:
-    """The address to open. It may hold the key: show it only through ``redacted_url``.
-
-    Args:
-        url: the owner's address, else the profile's. Its own query is kept; ``model`` and the key are set.
-        model: model tag; empty: the profile's default, else none is sent.
-        key: None or empty: none is sent.
-        auth: "query", "header" or "none"; None or empty: the profile's way.
-
-    Raises:
-        LocalError: no WebSocket address, plain ``ws://`` to another machine, or a key that cannot be one.
-    """
-    try:
-        address = urlsplit(url or profile.url)
-    except ValueError as error:  # square brackets that hold no IPv6 address
-        raise LocalError(f"{redacted_url(url or '')} is no address ({error}): write wss://HOST/PATH.") from error
-    if address.scheme not in ("ws", "wss") or not address.hostname:
-        raise LocalError(f"{redacted_url(url or profile.url)} is no address of a WebSocket: write wss://HOST/PATH.")
-    if address.scheme == "ws" and not _is_loopback(address.hostname):
-        raise LocalError(f"ws:// to {address.hostname} would carry speech and key in the clear: write wss://.")
-    ours = {"model": model or profile.default_model}
-    if key and (auth or profile.auth) == "query":
-        ours[profile.auth_param] = _checked_key(key)
-    ours = {name: value for name, value in ours.items() if value}
-    kept = [pair for pair in parse_qsl(address.query, keep_blank_values=True) if pair[0] not in ours]
-    return address._replace(query=urlencode(kept + list(ours.items()), quote_via=quote), fragment="").geturl()
-
-
-def connect_headers(profile: Profile, key: str | None, auth: str | None) -> dict[str, str]:
-    """Headers of the upgrade; they may hold the key and are never shown.
-
-    Raises:
-        LocalError: a key that cannot be one.
-    """
-    if not key or (auth or profile.auth) != "header":
-        return {}
-    return {profile.auth_header: f"{profile.auth_scheme} {_checked_key(key)}".strip()}
-
-
-_SECRET_PARAM = re.compile(r"(?i)([?&;](?:[a-z_-]*(?:key|token|secret|password|signature))=)[^&#\s\"']*")
-_USERINFO = re.compile(r"//[^/@\s]+@")
-
-
-def redacted_url(url: str) -> str:
-    """The address without what is secret in it; also takes any text that holds addresses."""
-    return _USERINFO.sub("//***@", _SECRET_PARAM.sub(r"\1***", url))
-
-
-def close_class(profile: Profile, code: int, reason: str, before_ready: bool = False) -> Trouble:
-    """What a close asks for. ``code`` 1006 (or 1005): no close frame came. ``before_ready``: in the handshake."""
-    words = reason.lower()
-    if code in profile.capacity_close or any(known in words for known in profile.capacity_error_codes):
-        return Trouble.CAPACITY
-    if code in profile.normal_close:
-        return Trouble.NORMAL
-    if code in profile.expiry_close or any(known in words for known in profile.expiry_messages):
-        return Trouble.EXPIRY
-    if code in profile.fatal_close or (before_ready and code in profile.fatal_close_before_ready):
-        return Trouble.FATAL
-    return Trouble.TRANSPORT
-
-
-def http_class(profile: Profile, status: int) -> Trouble:
-    """What an upgrade that was answered by ``status`` instead of 101 asks for."""
-    if status in profile.fatal_http:
-        return Trouble.FATAL
-    if status in profile.capacity_http:
-        return Trouble.CAPACITY
-    if status in profile.retry_http:
-        return Trouble.TRANSPORT
-    # A refusal that names our request stays one; anything else (a portal's 200 or 302, a proxy's 5xx) may pass.
-    return Trouble.FATAL if 400 <= status < 500 else Trouble.TRANSPORT
-
-
-def error_class(profile: Profile, code: str, message: str = "") -> Trouble:
-    """What an ``error`` frame asks for. Unknown codes leave the session alive (Hydra reference A9, contradiction 9)."""
-    for codes, trouble in (
-        (profile.capacity_error_codes, Trouble.CAPACITY),
-        (profile.fatal_error_codes, Trouble.FATAL),
-        (profile.expiry_error_codes, Trouble.EXPIRY),
-        (profile.transport_error_codes, Trouble.TRANSPORT),
-        (profile.turn_lost_codes, Trouble.TURN_LOST),
-        (profile.benign_error_codes, Trouble.BENIGN),
-        (profile.frame_error_codes, Trouble.FRAME),
-    ):
-        if code in codes:
-            # invalid_request_error is the roof over many causes: the words may still say that frames only crossed.
-            return Trouble.BENIGN if trouble is Trouble.FRAME and _is_benign(profile, message) else trouble
-    return Trouble.BENIGN if _is_benign(profile, message) else Trouble.FRAME
-
-
-def _is_benign(profile: Profile, message: str) -> bool:
-    words = message.lower()
-    return any(known in words for known in profile.benign_messages)
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
-
-
-def _checked_key(key: str) -> str:
-    # The key itself never stands in the sentence.
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise LocalError("The key holds a space, a line end or a letter outside ASCII: write the key alone into it.")
-    return key

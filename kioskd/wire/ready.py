@@ -14,6 +14,10 @@ from kioskd.wire.text import clean_text, whole
 SHOWN_KEYS = 32
 SHOWN_TOOLS = 128
 
+# Where the formats stand, in the flat shapes and in GA's (dialects reference 4.2), and what PCM16 is called there.
+FORMATS = ("output_audio_format", "input_audio_format", "audio.output.format.type", "audio.input.format.type")
+PCM16 = ("pcm16", "audio/pcm")
+
 
 class Effective(NamedTuple):
     """The session as it is. ``config``: plain values, and the names of the tools."""
@@ -29,9 +33,9 @@ def effective(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> Effect
     Raises:
         ProtocolError: the service would send something else than PCM16.
     """
-    for key in ("output_audio_format", "input_audio_format"):
-        spoken = echo.get(key)
-        if isinstance(spoken, str) and spoken != "pcm16":
+    for key in FORMATS:
+        spoken = at(echo, key)
+        if isinstance(spoken, str) and spoken not in PCM16:
             raise ProtocolError(1003, f"The service wants {key} {clean_text(spoken)}; this box speaks pcm16 only.")
     rate_hz, warnings = _out_rate(profile, setup, echo)
     return Effective(rate_hz, _shown(echo), tuple(warnings + _differences(profile, setup, echo)))
@@ -40,7 +44,7 @@ def effective(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> Effect
 def _out_rate(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> tuple[int, list[Warned]]:
     """The echo, else the owner's word, else the model tag's rate (Hydra reference A6)."""
     default_hz = setup.out_rate_hz or profile.out_rate_of(setup.model or profile.default_model)
-    said = echo.get(profile.out_rate_field)
+    said = at(echo, profile.out_rate_field)
     if said is None:
         return default_hz, []
     rate_hz = whole(said)
@@ -54,15 +58,36 @@ def _out_rate(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> tuple[
 
 def _differences(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> list[Warned]:
     found = []
-    voice = echo.get("voice")
-    if setup.voice and isinstance(voice, str) and voice != setup.voice:
+    voice = at(echo, profile.voice_field)
+    # Some services write the names their own way (Grok: dialects reference 5.2).
+    if setup.voice and isinstance(voice, str) and voice.lower() != setup.voice.lower():
         # Older servers replaced an unknown voice silently (Hydra reference A5).
         found.append(Warned("voice", f"The service speaks as {clean_text(voice)}, not as {clean_text(setup.voice)}."))
-    rate_hz = whole(echo.get("input_audio_sample_rate"))
+    rate_hz = whole(at(echo, profile.in_rate_field))
     if rate_hz is not None and rate_hz != profile.in_rate_hz:
         # Not an error to the service: it would just mishear (Hydra reference A6).
         found.append(Warned("input_rate", f"The service listens at {rate_hz} Hz, this box sends {profile.in_rate_hz}."))
-    return found
+    spoken = echo.get("instructions")
+    if setup.instructions and isinstance(spoken, str) and spoken != setup.instructions:
+        # A field that was ignored runs the service's own persona without a word (dialects reference 9.28).
+        found.append(Warned("instructions", "The service runs with other instructions than persona.instructions."))
+    return found + _missing_tools(profile, setup, echo.get("tools"))
+
+
+def _missing_tools(profile: Profile, setup: Setup, echoed: object) -> list[Warned]:
+    if not profile.takes_tools or not isinstance(echoed, list):
+        return []
+    there = {tool.get("name") for tool in echoed if isinstance(tool, dict)}
+    missing = [str(tool.get("name")) for tool in setup.tools if tool.get("name") not in there]
+    return [Warned("tools", f"The service does not know these tools: {', '.join(missing)}.")] if missing else []
+
+
+def at(echo: Mapping[str, Any], path: str) -> Any:
+    """The value at ``a.b.c``; None when there is none on the way."""
+    value: Any = echo
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _shown(echo: Mapping[str, Any]) -> dict[str, object]:

@@ -5,14 +5,13 @@
                                                 v
                                               FAILED
 
+A dialect that configures on open begins in AWAIT_READY. One whose service may say nothing goes on after its patience.
 Which frame is read in which state is ``Session._table``. What is not in it is counted and skipped:
 services send more than they document (Hydra reference A3). No clocks here; the caller keeps the deadlines.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from enum import Enum
 from functools import partial
 from typing import Any, Callable, NamedTuple
 
@@ -20,29 +19,18 @@ import msgspec
 
 from kioskd.wire import frames
 from kioskd.wire import messages as m
-from kioskd.wire.answers import UNNAMED
 from kioskd.wire.conversation import READINGS, Conversation
 from kioskd.wire.counters import Counters
 from kioskd.wire.errors import LocalError, ProtocolError
 from kioskd.wire.facts import Complaint, Created, Fact, Ready, Warned
 from kioskd.wire.frames import Setup
-from kioskd.wire.profile import Profile, error_class
+from kioskd.wire.profile import Profile
 from kioskd.wire.ready import effective
+from kioskd.wire.speaker import SessionState, Speaker
 from kioskd.wire.text import Malformed, identifier
+from kioskd.wire.verdicts import error_class
 
 __all__ = ["Counters", "LocalError", "ProtocolError", "Session", "SessionState", "Setup"]
-
-# Errors name the frame that caused them soon or never; only the last few of ours are remembered.
-REMEMBERED_FRAMES = 64
-
-
-class SessionState(Enum):
-    """Where the session stands."""
-
-    AWAIT_CREATED = "await_created"
-    AWAIT_READY = "await_ready"
-    LIVE = "live"
-    FAILED = "failed"
 
 
 class Reader(NamedTuple):
@@ -61,7 +49,7 @@ _ANY = (SessionState.AWAIT_CREATED, SessionState.AWAIT_READY, SessionState.LIVE)
 _LIVE = (SessionState.LIVE,)
 
 
-class Session:
+class Session(Speaker):
     """One WebSocket connection's worth of conversation. One thread at a time; nothing blocks.
 
     Args:
@@ -78,17 +66,18 @@ class Session:
     """
 
     def __init__(self, profile: Profile, setup: Setup) -> None:
-        self.profile = profile
         self.setup = setup
-        self.state = SessionState.AWAIT_CREATED
         self.session = ""
         self.counters = Counters()
         self._facts: list[Fact] = []
         self._outgoing: list[bytes] = []
-        self._conversation = Conversation(self.counters, self._facts)
-        self._event_count = 0
-        self._asked: deque[tuple[str, str]] = deque(maxlen=REMEMBERED_FRAMES)
+        super().__init__(profile, Conversation(self.counters, self._facts, profile.takes_tools))
+        self._left_out: list[str] = []
+        self._named = False  # the Created fact was given
         self._configure = frames.configure(profile, setup, self._event_id(profile.configure_event))
+        if profile.configure_on == "open":
+            self.state = SessionState.AWAIT_READY
+            self._outgoing.append(self._configure)
         self._readers = self._table()
 
     def _table(self) -> dict[str, Reader]:
@@ -97,14 +86,18 @@ class Session:
             kind: Reader(reading.decode, partial(reading.read, self._conversation), _LIVE)
             for kind, reading in READINGS.items()
         }
+        created = Reader(_created.decode, self._created, (SessionState.AWAIT_CREATED,))
         ready = Reader(_ready.decode, self._ready, (SessionState.AWAIT_READY,))
+        if "session.updated" in self.profile.ready_events:
+            # It comes again whenever the tools were changed.
+            conversation["session.updated"] = Reader(_ready.decode, self._ready, (SessionState.AWAIT_READY, *_LIVE))
         return {
             **conversation,
             "warning": Reader(m.read_trouble, self._warning, _ANY),
             "error": Reader(m.read_trouble, self._error, _ANY),
             "ping": Reader(_ping.decode, self._ping, _ANY),
-            self.profile.created_event: Reader(_created.decode, self._created, (SessionState.AWAIT_CREATED,)),
-            **dict.fromkeys(self.profile.ready_events, ready),
+            **dict.fromkeys(self.profile.created_events, created),
+            **{kind: ready for kind in self.profile.ready_events if kind not in conversation},
         }
 
     # -- in --------------------------------------------------------------------------------------
@@ -177,75 +170,54 @@ class Session:
         drained, self._outgoing = self._outgoing, []
         return drained
 
-    def append(self, pcm: bytes) -> bytes:
-        """A chunk of the visitor's voice: S16_LE mono at ``profile.in_rate_hz``.
+    def assume_done(self, response: str) -> None:
+        """A cancelled response has ended, though the service did not say so (``profile.cancel_patience_s``)."""
+        if self.state is SessionState.LIVE:
+            self._conversation.assume_done(response)
 
-        Raises:
-            LocalError: not LIVE (the service would drop it without a word), too short, or half a sample.
-        """
-        self._must_be_live("audio")
-        if len(pcm) < self.profile.min_chunk_bytes or len(pcm) % 2:
-            raise LocalError(
-                f"{len(pcm)} bytes are no chunk: {self.profile.name} takes whole samples, "
-                f"at least {self.profile.min_chunk_bytes} bytes."
-            )
-        return frames.append(pcm)
+    # -- a handshake without words ---------------------------------------------------------------
 
-    def tool_output(self, call_id: str, output: str) -> bytes:
-        """The output of a tool call. Let the model speak about it by ``create_response``, once for several."""
-        self._must_be_live("the output of a tool")
-        return frames.tool_output(self.profile, call_id, output, self._event_id("conversation.item.create"))
+    @property
+    def patience_s(self) -> float:
+        """Call ``press_on`` when this state has lasted so long; infinity: never."""
+        patience_s = {
+            SessionState.AWAIT_CREATED: self.profile.created_patience_s,
+            SessionState.AWAIT_READY: self.profile.ready_patience_s,
+        }.get(self.state, 0.0)
+        return patience_s or float("inf")
 
-    def text(self, text: str) -> bytes:
-        """A text item, as ``profile.text_role``. On Hydra undocumented: the schema allows it (reference A3.1)."""
-        self._must_be_live("text")
-        return frames.text(self.profile, text, self._event_id("conversation.item.create"))
-
-    def create_response(self) -> bytes:
-        """Let the model speak."""
-        self._must_be_live("response.create")
-        return frames.create_response(self.profile, self._event_id("response.create"))
-
-    def cancel(self, response: str) -> bytes:
-        """Stop generating ``response``; empty, or without an id of the service's: what is in flight."""
-        self._must_be_live("response.cancel")
-        named = "" if response.startswith(UNNAMED) else response
-        return frames.cancel(self.profile, named, self._event_id("response.cancel"))
-
-    def update_tools(self, tools: frames.Tools) -> bytes:
-        """Replace the tools of the running session. The service need not answer (Hydra reference A3.2).
-
-        Raises:
-            LocalError: not LIVE, too large, or the profile allows it only in a new session.
-        """
-        self._must_be_live("tools")
-        return frames.update_tools(self.profile, tools, self._event_id(self.profile.update_event))
-
-    def _must_be_live(self, what: str) -> None:
-        if self.state is not SessionState.LIVE:
-            raise LocalError(f"The session takes no {what} while it is {self.state.value}.")
-
-    def _event_id(self, kind: str) -> str:
-        self._event_count += 1
-        event_id = frames.EVENT_ID % self._event_count
-        self._asked.append((event_id, kind))
-        return event_id
+    def press_on(self) -> None:
+        """Take the service's silence for the event that is awaited (dialects reference U4)."""
+        if self.state is SessionState.AWAIT_CREATED:
+            self._created(m.CreatedFrame())
+        elif self.state is SessionState.AWAIT_READY:
+            self._ready(m.ReadyFrame())
 
     # -- readers ---------------------------------------------------------------------------------
 
     def _created(self, frame: m.CreatedFrame) -> None:
-        inner = frame.session.get("id") if isinstance(frame.session, dict) else None
-        self.session = identifier(frame.session_id or (inner if isinstance(inner, str) else None))
+        self._name(frame.session_id, frame.session)
         self.state = SessionState.AWAIT_READY
-        self._facts.append(Created(self.session))
         self._outgoing.append(self._configure)
 
+    def _name(self, session_id: str | None, session: object) -> None:
+        inner = session.get("id") if isinstance(session, dict) else None
+        self.session = identifier(session_id or (inner if isinstance(inner, str) else None))
+        self._named = True
+        self._facts.append(Created(self.session))
+
     def _ready(self, frame: m.ReadyFrame) -> None:
+        if self.state is SessionState.LIVE:
+            return  # the echo of a change
+        if not self._named:
+            self._name(frame.session_id, frame.session)
         really = effective(self.profile, self.setup, frame.session or {})
         self._conversation.out_rate_hz = really.out_rate_hz
         self.state = SessionState.LIVE
         self._facts.append(Ready(self.session, really.out_rate_hz, really.config))
         self._facts += really.warnings
+        if self.setup.greet and self.profile.greet_by == "create":
+            self._outgoing.append(self.create_response())
 
     def _ping(self, frame: m.Empty) -> None:
         """Legal at any time (dialects reference 8.2); the WebSocket layer answers its own pings."""
@@ -256,8 +228,22 @@ class Session:
     def _error(self, words: m.Words) -> None:
         trouble = error_class(self.profile, words.code, words.message)
         before_ready = self.state is not SessionState.LIVE
-        about = next((kind for event_id, kind in self._asked if event_id == words.event_id), "")
+        if self.state is SessionState.AWAIT_READY and self._configure_without(words):
+            return
+        about = self._kind_of(words.event_id)
         self._facts.append(Complaint(trouble, words.code, words.message, words.param, before_ready, about))
         if before_ready:
             # Whether a configure may be repeated after this is unknown (Hydra reference A5): it is not.
             self.state = SessionState.FAILED
+
+    def _configure_without(self, words: m.Words) -> bool:
+        """Configure once more without a field that the service complains of (dialects reference U3)."""
+        blamed = [name for name in self.profile.droppable if name in words.param or name in words.message]
+        fresh = [name for name in blamed if name not in self._left_out]
+        if not fresh:
+            return False
+        self._left_out += fresh
+        event_id = self._event_id(self.profile.configure_event)
+        self._outgoing.append(frames.configure(self.profile, self.setup, event_id, self._left_out))
+        self._facts.append(Warned(words.code, f"The service does not take {', '.join(fresh)}; it is left out."))
+        return True

@@ -24,7 +24,7 @@ from kioskd.lanes import CHUNK_BYTES, Chunk, PlaybackLane, UplinkLane
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.limits import Limits
 from kioskd.link.supervisor import Supervisor
-from kioskd.wire.profile import HYDRA
+from kioskd.wire.dialects import HYDRA
 
 # How long a test waits for something that should happen at once. Only a failing test ever waits that long.
 PATIENCE_S = 5.0

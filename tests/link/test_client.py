@@ -17,7 +17,8 @@ from websockets.asyncio.server import serve
 from kioskd.link.client import Target, dial, is_loopback, preload, refuse_in_the_clear
 from kioskd.link.failures import Failure, LinkError
 from kioskd.link.redaction import Scrub
-from kioskd.wire.profile import HYDRA, Trouble
+from kioskd.wire.dialects import HYDRA
+from kioskd.wire.profile import Trouble
 
 
 def target_for(kit: Any, url: str, **changes: Any) -> Target:

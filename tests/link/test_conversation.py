@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from kioskd.core import events
 from kioskd.core.events import ResponseCreated, ResponseDone, ServiceComplained, SessionEnded, SessionReady, ToolAsked
 from kioskd.core.words import CallKey, Link
 from kioskd.lanes import CHUNK_BYTES
+from kioskd.wire.session import Session
 
 
 async def ready(kit: Any, bench: Any, peer: Any) -> Any:
@@ -192,6 +194,26 @@ def test_a_late_result_goes_up_as_text(kit: Any) -> None:
             item = visit.of("conversation.item.create")[0]["item"]
             assert item["content"] == [{"type": "input_text", "text": "The door is open."}]
             assert visit.of("response.cancel")[0]["response_id"] == "resp_9"
+
+    asyncio.run(main())
+
+
+def test_a_dialect_that_can_truncate_is_told_how_much_was_heard_and_the_others_are_not(
+    kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def truncate(session: Session, response: str, heard_ms: int) -> list[bytes]:
+        return [json.dumps({"type": "truncate", "response": response, "ms": heard_ms}).encode()]
+
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            visit = await ready(kit, bench, peer)
+            bench.link.truncate("session-1", "resp_1", 10)
+            monkeypatch.setattr(Session, "truncate", truncate)
+            bench.link.truncate("session-1", "resp_1", 480)
+            bench.link.truncate("another", "resp_1", 20)
+            bench.link.send_text("session-1", "and on it goes")
+            await visit.until(lambda: visit.count("conversation.item.create"))
+            assert visit.of("truncate") == [{"type": "truncate", "response": "resp_1", "ms": 480}]
 
     asyncio.run(main())
 

@@ -9,4 +9,4 @@ from kioskd.link.ports import Ports
 
 def test_trace_and_timing_may_be_left_out_and_nothing_else() -> None:
     optional = [field.name for field in dataclasses.fields(Ports) if field.default is not dataclasses.MISSING]
-    assert optional == ["trace", "on_sent"]
+    assert optional == ["trace", "on_sent", "on_audio"]

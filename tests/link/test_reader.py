@@ -15,7 +15,8 @@ from kioskd.link.ports import Ports
 from kioskd.link.reader import Reader
 from kioskd.link.redaction import Scrub
 from kioskd.wire import facts
-from kioskd.wire.profile import HYDRA, Trouble
+from kioskd.wire.dialects import HYDRA
+from kioskd.wire.profile import Trouble
 from kioskd.wire.session import Session, Setup
 
 OVER = Failure(Trouble.TRANSPORT, "over", close_code=1006)

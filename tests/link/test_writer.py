@@ -15,7 +15,7 @@ from kioskd.link.ports import Ports
 from kioskd.link.redaction import Scrub
 from kioskd.link.replies import Replies
 from kioskd.link.writer import NEVER, Writer
-from kioskd.wire.profile import HYDRA
+from kioskd.wire.dialects import HYDRA
 from kioskd.wire.session import Session, Setup
 
 
@@ -47,6 +47,7 @@ class Desk:
     def __init__(self, kit: Any) -> None:
         self.shelf = Shelf()
         self.sent: list[Chunk] = []
+        self.audio: list[bytes] = []
         self.uplink = UplinkLane(10.0, lambda lost_ms: None)
         self.replies = Replies(0.05)
         self.session = Session(HYDRA, Setup("Be brief.", None, (), False, "hydra-v1.1", None))
@@ -61,6 +62,7 @@ class Desk:
             on_ready=lambda endpoint, session: None,
             on_ended=lambda ended: None,
             on_sent=self.sent.append,
+            on_audio=self.audio.append,
         )
         self.writer = Writer(self.session, self.shelf, self.replies, Scrub(None), ports)
 
@@ -97,6 +99,20 @@ def test_no_audio_goes_up_before_the_session_begins_and_the_configuration_does(k
             frames = await desk.shelf.holds(3)
             assert [base64.b64decode(frame["audio"])[:1] for frame in frames[1:3]] == [b"a", b"b"]
             assert [chunk.pcm[:1] for chunk in desk.sent] == [b"a", b"b"]
+
+    asyncio.run(main())
+
+
+def test_whoever_listens_in_gets_all_that_went_up_zeros_too(kit: Any) -> None:
+    async def main() -> None:
+        async with Desk(kit) as desk:
+            desk.begin()
+            desk.speak(b"a")
+            frames = await desk.shelf.holds(4)
+            went_up = [base64.b64decode(frame["audio"]) for frame in frames[1:] if "audio" in frame]
+            assert went_up[:2] == [b"a" * CHUNK_BYTES, bytes(CHUNK_BYTES)]
+            await asyncio.sleep(0)
+            assert desk.audio == went_up[: len(desk.audio)] and len(desk.audio) >= 2
 
     asyncio.run(main())
 

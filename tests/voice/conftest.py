@@ -181,3 +181,9 @@ def play(ears: Recogniser) -> Callable[..., None]:
 def speech_fixture() -> Callable[..., bytes]:
     """``speech(text, voice)``: PCM16 at 16 kHz by espeak-ng."""
     return speech
+
+
+@pytest.fixture(name="tools")
+def tools_fixture() -> list[dict[str, Any]]:
+    """What the kiosk can do."""
+    return TOOLS

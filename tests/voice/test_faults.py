@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kioskd.voice.faults import SWITCHES, BadSwitch, Faults, parse, table
@@ -427,6 +429,84 @@ def test_a_half_open_connection_neither_speaks_nor_closes(fault: Callable[..., N
         assert client.connection.close_code is None
 
     fault(scene, "half-open", "break-at=configured")
+
+
+# -- other dialects than Hydra
+
+
+async def answered(client: Any, session: dict[str, Any]) -> None:
+    await client.send("session.update", session=session)
+    await client.send("response.create")
+    await client.until("response.done")
+
+
+def test_a_session_is_configured_without_a_word(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await answered(client, {"modalities": ["text", "audio"]})
+        assert "session.updated" not in client.types()
+
+    fault(scene, "quiet-update", query="?dialect=mythicdot&api_key=k")
+
+
+def test_a_cancelled_answer_is_not_ended(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await client.send("session.update", session={"model": "m"})
+        await client.send("response.create")
+        await client.until("response.output_audio.delta")
+        await client.send("response.cancel")
+        await client.send("response.create")
+        await client.until("response.done")
+        assert client.types().count("response.done") == 1
+
+    fault(scene, "silent-cancel", "delta-speed=2", query="?dialect=hybrie&api_key=k")
+
+
+@pytest.mark.parametrize("field", ["delta", "audio"])
+def test_the_audio_stands_in_either_field(fault: Callable[..., None], field: str) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await answered(client, {"model": "m"})
+        deltas = [event for event in client.events if event["type"] == "response.output_audio.delta"]
+        assert deltas and all(set(delta) == {"type", field} for delta in deltas)
+
+    fault(scene, f"audio-field={field}", query="?dialect=hybrie&api_key=k")
+
+
+def test_turn_detection_is_refused(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await client.send("session.update", session={"turn_detection": {"type": "server_vad"}})
+        assert (await client.until("error"))["error"]["param"] == "session.turn_detection"
+        await answered(client, {})
+
+    fault(scene, "vad-field=reject", query="?dialect=mythicdot&api_key=k")
+
+
+@pytest.mark.parametrize("echo", ["realtime", "none"])
+def test_a_subprotocol_is_agreed_on_or_not(fault: Callable[..., None], echo: str) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        url = f"ws://127.0.0.1:{server.port}/v1/realtime"
+        offered = [Subprotocol("realtime"), Subprotocol("mythicdot-api-key.k")]
+        async with connect(url, subprotocols=offered, proxy=None) as other:
+            assert other.subprotocol == (None if echo == "none" else "realtime")
+
+    fault(scene, f"protocol-echo={echo}")
+
+
+def test_the_beta_shape_was_switched_off(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        assert (await client.until("error"))["error"]["code"] == "beta_api_shape_disabled"
+        assert await client.closed() == 4000
+
+    fault(scene, "beta-off", query="?dialect=openai-beta&api_key=k")
+
+
+def test_a_session_is_used_up(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await client.send("session.update", session={"type": "realtime"})
+        await client.send("response.create")
+        assert (await client.until("error"))["error"]["code"] == "session_expired"
+        assert await client.closed() == 1001
+
+    fault(scene, "session-expired", query="?dialect=openai&api_key=k")
 
 
 def test_every_switch_has_a_scene_here() -> None:

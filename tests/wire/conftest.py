@@ -21,7 +21,8 @@ from typing import Any, Callable
 
 import pytest
 
-from kioskd.wire.profile import PROFILES, Profile
+from kioskd.wire.dialects import DIALECTS
+from kioskd.wire.profile import Profile
 from kioskd.wire.session import ProtocolError, Session, Setup
 
 SETUP = Setup(instructions="Be brief.", voice="aria", tools=(), greet=False, model="hydra-v1.1", out_rate_hz=None)
@@ -125,7 +126,7 @@ Play = Callable[..., Session]
 
 def play_script(script: str, session: Session | None = None, live: bool = True, **setup: Any) -> Session:
     """Play ``script`` on a fresh session; ``live``: the handshake comes first."""
-    stage = Stage(session or Session(PROFILES["hydra"], replace(SETUP, **setup)))
+    stage = Stage(session or Session(DIALECTS["hydra"], replace(SETUP, **setup)))
     stage.play((HANDSHAKE if live and session is None else "") + script)
     return stage.session
 
@@ -139,7 +140,7 @@ def play() -> Play:
 @pytest.fixture(scope="session")
 def hydra() -> Profile:
     """The baseline dialect."""
-    return PROFILES["hydra"]
+    return DIALECTS["hydra"]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from kioskd.wire.conversation import READINGS
 from kioskd.wire.facts import Audio, Created, Fact, Ready, ToolCalled
-from kioskd.wire.profile import PROFILES, Profile, Trouble
+from kioskd.wire.dialects import DIALECTS
+from kioskd.wire.profile import Profile, Trouble
 from kioskd.wire.session import LocalError, ProtocolError, Session, SessionState, Setup
 from kioskd.wire.text import TEXT_LIMIT
 
@@ -26,7 +27,7 @@ READY = b'{"type":"session.configured","session":{"output_audio_sample_rate":240
 
 
 def fresh() -> Session:
-    return Session(PROFILES["hydra"], SETUP)
+    return Session(DIALECTS["hydra"], SETUP)
 
 
 def live() -> Session:
@@ -164,7 +165,9 @@ def test_the_id_may_stand_under_session_or_be_missing() -> None:
 
 
 def test_a_profile_may_name_the_handshake_otherwise(hydra: Profile) -> None:
-    other = replace(hydra, created_event="hello", configure_event="session.update", ready_events=("session.updated",))
+    other = replace(
+        hydra, created_events=("hello",), configure_event="session.update", ready_events=("session.updated",)
+    )
     session = Session(other, SETUP)
     session.receive(b'{"type":"hello","session_id":"s1"}')
     assert json.loads(session.outgoing()[0])["type"] == "session.update"

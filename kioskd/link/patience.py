@@ -1,0 +1,50 @@
+"""What is done when a service says nothing: timers of one session that end with it. Loop only."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Callable
+
+from kioskd.wire.session import Session
+
+
+class Patience:
+    """Waits for words that a dialect may leave out.
+
+    Args:
+        told: called when the session has new facts.
+    """
+
+    def __init__(self, session: Session, told: Callable[[], None]) -> None:
+        self._session = session
+        self._told = told
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def handshake(self) -> None:
+        """The handshake has reached a state; called for each."""
+        self._begin("handshake", self._session.patience_s, self._session.press_on)
+
+    def cancelled(self, response: str) -> None:
+        """This answer was cancelled: the service may or may not say that it has ended."""
+        patience_s = self._session.profile.cancel_patience_s or float("inf")
+        self._begin("cancel", patience_s, partial(self._session.assume_done, response))
+
+    def stop(self) -> None:
+        """The session is over."""
+        for name in tuple(self._timers):
+            self._end(name)
+
+    def _begin(self, name: str, seconds: float, then: Callable[[], None]) -> None:
+        self._end(name)
+        if seconds < float("inf"):
+            self._timers[name] = asyncio.get_running_loop().call_later(seconds, self._over, then)
+
+    def _end(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _over(self, then: Callable[[], None]) -> None:
+        then()
+        self._told()

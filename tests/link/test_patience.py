@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from kioskd.link.patience import Patience
+from kioskd.wire.dialects import DIALECTS
+from kioskd.wire.facts import Created, Ended, Ready
+from kioskd.wire.session import Session, SessionState, Setup
+
+SETUP = Setup("", None, (), False, "", None)
+QUICK: dict[str, Any] = {"created_patience_s": 0.02, "ready_patience_s": 0.02, "cancel_patience_s": 0.02}
+
+
+def test_a_silent_handshake_goes_on_and_a_silent_cancel_is_over() -> None:
+    async def main() -> None:
+        session = Session(replace(DIALECTS["mythicdot"], **QUICK), SETUP)
+        news = asyncio.Event()
+        patience = Patience(session, news.set)
+
+        async def told() -> list[type]:
+            await asyncio.wait_for(news.wait(), 5)
+            news.clear()
+            return [type(fact) for fact in session.facts()]
+
+        patience.handshake()
+        assert await told() == [Created]
+        patience.handshake()
+        assert await told() == [Ready] and session.state is SessionState.LIVE
+        patience.handshake()
+        session.receive(b'{"type":"response.audio.delta","delta":"AAAA"}')
+        session.facts()
+        patience.cancelled("unnamed-1")
+        assert await told() == [Ended]
+
+    asyncio.run(main())
+
+
+def test_a_dialect_that_says_everything_is_waited_for_as_long_as_it_takes() -> None:
+    async def main() -> None:
+        session = Session(DIALECTS["hydra"], SETUP)
+        told: list[bool] = []
+        patience = Patience(session, lambda: told.append(True))
+        patience.handshake()
+        patience.cancelled("r1")
+        await asyncio.sleep(0.05)
+        assert not told and session.state is SessionState.AWAIT_CREATED
+
+    asyncio.run(main())
+
+
+def test_nothing_is_done_for_a_session_that_is_over() -> None:
+    async def main() -> None:
+        session = Session(replace(DIALECTS["mythicdot"], **QUICK), SETUP)
+        patience = Patience(session, lambda: None)
+        patience.handshake()
+        patience.stop()
+        await asyncio.sleep(0.05)
+        assert session.state is SessionState.AWAIT_CREATED
+
+    asyncio.run(main())
