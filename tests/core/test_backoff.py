@@ -54,16 +54,16 @@ def test_the_delay_is_jittered_over_its_whole_width_and_capped(attempt: int, cha
 def test_the_delay_doubles_up_to_the_cap() -> None:
     backoff = Backoff()
     bounds = [backoff.delay(attempt, 1.0) for attempt in range(8)]
-    assert bounds == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    assert [backoff.delay(attempt, 1.0, capacity=True) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert bounds == [4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0, 30.0]
+    assert [backoff.delay(attempt, 1.0, capacity=True) for attempt in range(8)] == [4, 8, 16, 32, 60, 60, 60, 60]
 
 
 def test_what_the_service_asks_for_is_waited_and_jittered_behind() -> None:
     backoff = Backoff()
     assert backoff.failed(0.0, 0.0, True, retry_after_s=7.0) == 7.0
-    assert backoff.failed(0.0, 0.5, True, retry_after_s=7.0) == 8.0
+    assert backoff.failed(0.0, 0.5, True, retry_after_s=7.0) == 11.0
     assert not backoff.begin(6.9)
-    assert backoff.begin(8.1)
+    assert backoff.begin(11.1)
 
 
 def test_a_service_cannot_send_the_kiosk_to_sleep_for_a_year() -> None:
@@ -106,7 +106,7 @@ def test_a_completed_answer_forgets() -> None:
     for _ in range(5):
         backoff.failed(0.0, 0.0)
     backoff.completed()
-    assert backoff.failed(1.0, 1.0) == 0.5
+    assert backoff.failed(1.0, 1.0) == 4.0
 
 
 def test_a_stable_minute_forgets() -> None:
@@ -117,11 +117,11 @@ def test_a_stable_minute_forgets() -> None:
         backoff.ready(0.0)
         if ending == "rested":
             backoff.rested(61.0)
-        assert backoff.failed(61.0, 1.0) == 0.5, ending
+        assert backoff.failed(61.0, 1.0) == 4.0, ending
 
 
 def test_begin_before_its_time_spends_nothing() -> None:
     backoff = Backoff(bucket=1)
     backoff.failed(0.0, 0.9)
-    assert not backoff.begin(0.1)
-    assert backoff.begin(0.5)
+    assert not backoff.begin(3.5)
+    assert backoff.begin(3.7)
