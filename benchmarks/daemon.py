@@ -120,10 +120,11 @@ class Daemon:
 
 
 @contextmanager
-def daemon(url: str, sound: Sound, **talk: object) -> Iterator[Daemon]:
+def daemon(url: str, sound: Sound, audio: Mapping[str, object] = {}, **talk: object) -> Iterator[Daemon]:
     """A daemon that is READY; the folder with its log and ledger goes with it.
 
     Args:
+        audio: keys of the section of that name.
         talk: keys of the section of that name.
 
     Raises:
@@ -134,6 +135,7 @@ def daemon(url: str, sound: Sound, **talk: object) -> Iterator[Daemon]:
         (folder / "temperature").write_text("21500\n")
         tree = configuration(folder, url, sound)
         tree["talk"].update(talk)
+        tree["audio"].update(audio)
         (folder / "kioskd.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
         manager = Manager(folder)
         try:

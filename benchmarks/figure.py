@@ -17,7 +17,8 @@ class Figure:
 
     Attributes:
         value: None when it could not be measured.
-        ok: ``value <= bound``; None when there is no value.
+        floor: ``bound`` is the least that will do, not the most.
+        ok: whether ``value`` is within the bound; None when there is no value.
         detail: what stands behind the number; ``story`` in it is one line for people.
     """
 
@@ -26,11 +27,14 @@ class Figure:
     unit: str
     bound: float
     detail: Mapping[str, object] = field(default_factory=dict)
+    floor: bool = False
 
     @property
     def ok(self) -> bool | None:
         """The verdict."""
-        return None if self.value is None else self.value <= self.bound
+        if self.value is None:
+            return None
+        return self.value >= self.bound if self.floor else self.value <= self.bound
 
     def row(self) -> dict[str, object]:
         """For JSON."""
@@ -40,7 +44,7 @@ class Figure:
             "unit": self.unit,
             "bound": self.bound,
             "ok": self.ok,
-            "detail": dict(self.detail),
+            "detail": {**self.detail, "bound_is": "least" if self.floor else "most"},
         }
 
 
@@ -60,6 +64,7 @@ class Target:
     Attributes:
         about: what is measured, for ``--list``.
         run: measures it, perhaps with others of the same run; raises ProbeFailed.
+        floor: ``bound`` is the least that will do.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Target:
     bound: float
     about: str
     run: Callable[[], Mapping[str, Measured]]
+    floor: bool = False
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

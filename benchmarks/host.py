@@ -30,3 +30,12 @@ def cpu_model(path: Path) -> str:
             if name.strip() == key and value.strip():
                 return value.strip()
     return platform.machine()
+
+
+# Set for the runs of the tests: every part is gone through, none of them often.
+QUICK = "KIOSKD_BENCH_QUICK"
+
+
+def often(count: int, quick: int) -> int:
+    """How often something is to be done: ``count``, or ``quick`` where only a look was asked for."""
+    return quick if os.environ.get(QUICK) else count

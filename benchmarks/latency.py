@@ -99,13 +99,13 @@ async def _uplink() -> Mapping[str, Measured]:
 
 
 class Watch:
-    """Stamps of what the device takes. ``on_period`` in the playback thread, the rest anywhere."""
+    """Stamps of what the device takes. ``tap`` in the playback thread, the rest anywhere."""
 
     def __init__(self) -> None:
         self._seen = threading.Condition()
         self._periods: list[tuple[bytes, float]] = []
 
-    def on_period(self, pcm: bytes, at: float) -> None:
+    def tap(self, pcm: bytes, rate_hz: int, at: float) -> None:
         """A period was handed over."""
         with self._seen:
             self._periods.append((pcm, at))
@@ -148,7 +148,7 @@ async def _downlink() -> Mapping[str, Measured]:
     with Peer() as peer:
         async with LinkBench(peer.url, on_frame=on_frame) as bench:
             playback = make_playback(bench.lane, bench.inbox.post, lambda spec: NullOutput(OUT_HZ))
-            playback.on_period = watch.on_period
+            playback.add_tap(watch.tap)
             playback.start()
             try:
                 opening, _ = await _one_answer(peer, bench, watch, came_at)
@@ -216,7 +216,7 @@ def cut_ms() -> Mapping[str, Measured]:
         return devices[-1]
 
     playback = make_playback(lane, lambda event: True, open_output)
-    playback.on_period = watch.on_period
+    playback.add_tap(watch.tap)
     playback.start()
     try:
         pairs = [_one_cut(lane, watch, PERIOD_S * (n + 0.5) / CUTS) for n in range(CUTS)]

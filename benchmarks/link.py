@@ -14,7 +14,7 @@ from kioskd.inbox import Inbox
 from kioskd.lanes import Chunk, PlaybackLane, UplinkLane
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.supervisor import Supervisor
-from kioskd.wire.profile import LOCAL
+from kioskd.wire.dialects import LOCAL
 
 PATIENCE_S = 10.0
 

@@ -23,6 +23,8 @@ from benchmarks.pure import tone
 
 RATE_HZ = 24_000
 DELTA_MS = 20
+# What it can be told to say.
+SAID = {"interrupt": "input_audio_buffer.speech_started"}
 
 
 class Service:
@@ -41,13 +43,17 @@ class Service:
                 now = time.monotonic()
                 frame = json.loads(message)
                 if frame["type"] == "input_audio_buffer.append":
-                    self.received_at.append(now)
+                    await self.hear(frame["audio"], now)
                 elif frame["type"] == "session.configure":
                     config = {**frame["session"], "output_audio_sample_rate": RATE_HZ}
                     await self._send(socket, "session.configured", session=config)
                     self._socket = socket
         except ConnectionClosed:
             pass  # the bench is done with it
+
+    async def hear(self, audio: str, now: float) -> None:
+        """A frame of speech, as base64, and when it came."""
+        self.received_at.append(now)
 
     @staticmethod
     async def _send(socket: ServerConnection, kind: str, **fields: object) -> None:
@@ -73,13 +79,14 @@ class Service:
         command = json.loads(line)
         if command["do"] == "answer":
             return await self.answer(command["length_ms"])
+        if command["do"] in SAID and self._socket is not None:
+            await self._send(self._socket, SAID[command["do"]])
         stamps, self.received_at = self.received_at, []
         return {"received_at": stamps}
 
 
-async def main() -> None:
+async def main(service: Service) -> None:
     """Serve until standard input ends."""
-    service = Service()
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with serve(service.visit, "127.0.0.1", 0, compression=None, ping_interval=None, close_timeout=0.2) as server:
@@ -89,10 +96,17 @@ async def main() -> None:
 
 
 class Peer:
-    """The other end of ``main``: starts the process, gives commands."""
+    """The other end of ``main``: starts the process, gives commands.
+
+    Args:
+        module: what it runs.
+    """
+
+    def __init__(self, module: str = "benchmarks.peer") -> None:
+        self._module = module
 
     def __enter__(self) -> Peer:
-        command = [sys.executable, "-m", "benchmarks.peer"]
+        command = [sys.executable, "-m", self._module]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.url = f"ws://127.0.0.1:{self._reply()['port']}/waves/v1/s2s"
         return self
@@ -128,4 +142,4 @@ class Peer:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(Service()))

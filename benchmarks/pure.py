@@ -17,7 +17,7 @@ from kioskd.core.policy import Decision, Facts, Verdict, judge
 from kioskd.core.words import Link
 from kioskd.lanes import CHUNK_BYTES
 from kioskd.wire.facts import Audio, Fact
-from kioskd.wire.profile import HYDRA
+from kioskd.wire.dialects import HYDRA
 from kioskd.wire.session import Session, Setup
 
 ROUNDS = 200

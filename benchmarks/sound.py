@@ -32,6 +32,8 @@ pcm.bspk {{ type pulse server "{server}" device "speaker" }}
 pcm.bloop {{ type pulse server "{server}" device "speaker.monitor" }}
 """
 START_S = 10.0
+# From the speaker back to the microphone.
+WALL_MS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,22 @@ class Sound:
         finally:
             player.kill()
             player.wait(10)
+
+    @contextmanager
+    def echoing(self, share_pct: int = 30) -> Iterator[None]:
+        """Let the microphone hear the speaker while the ``with`` lasts: a wall, some metres away."""
+        command = ["pactl", "-s", self.server]
+        wall = ["module-loopback", "source=speaker.monitor", "sink=visitor", f"latency_msec={WALL_MS}"]
+        number = subprocess.run([*command, "load-module", *wall], capture_output=True, text=True).stdout.strip()
+        rows = subprocess.run([*command, "list", "short", "sink-inputs"], capture_output=True, text=True).stdout
+        stream = next((row.split()[0] for row in reversed(rows.splitlines())), "")
+        if not number or not stream:
+            raise ProbeFailed("the sound server has no module-loopback to bring the speaker to the microphone")
+        subprocess.run([*command, "set-sink-input-volume", stream, f"{share_pct}%"])
+        try:
+            yield
+        finally:
+            subprocess.run([*command, "unload-module", number])
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from kioskd import __version__
 
 # sysexits(3): something is wrong with the configuration.
 EXIT_CONFIG = 78
+# sysexits(3): something that is needed does not serve.
+EXIT_UNAVAILABLE = 69
 # What a shell reports of a program that SIGPIPE ended: 128 + 13.
 EXIT_PIPE = 141
 DEFAULT_CONFIG = "/etc/kioskd/kioskd.yaml"
@@ -89,23 +91,16 @@ def config(options: argparse.Namespace) -> int:
 
 def devices(options: argparse.Namespace) -> int:
     """``kioskd devices``."""
-    from kioskd.audio.devices import describe
+    from kioskd.audio.inventory import describe, table
+    from kioskd.audio.streams import DeviceError
 
-    rows = describe()
-    if options.json:
-        print(json.dumps(rows, indent=2))
-        return 0
-    print(f"{'write this':<28} {'in':>3} {'out':>3}  {'name':<40} rates in / out (Hz)")
-    for row in rows:
-        print(f"{row['spec']:<28} {row['inputs']:>3} {row['outputs']:>3}  {str(row['name'])[:40]:<40} {rates(row)}")
+    try:
+        rows = describe()
+    except DeviceError as error:
+        print(f"kioskd: {error}", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    print(json.dumps(rows, indent=2) if options.json else table(rows))
     return 0
-
-
-def rates(row: Mapping[str, object]) -> str:
-    """The rates that a device really takes, in words."""
-    both = [row.get("input_rates_hz"), row.get("output_rates_hz")]
-    texts = [" ".join(map(str, known)) if isinstance(known, list) and known else "-" for known in both]
-    return "any" if texts == ["-", "-"] else " / ".join(texts)
 
 
 def voice(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The side door: ``kioskctl status | watch | panel | mute | unmute``, over the daemon's control sockets.
+"""The side door: ``kioskctl status | watch | doctor | panel | mute | unmute``, over the daemon's control sockets.
 
 Standard library only, without asyncio: it must answer at once on a small board, and beside a daemon that is in trouble.
 """
@@ -18,7 +18,7 @@ from kioskd.ctl_watch import clean, follow, painter, say
 
 OK, DEGRADED = 0, 1
 # sysexits(3)
-EXIT_UNAVAILABLE, EXIT_NOPERM = 69, 77
+EXIT_UNAVAILABLE, EXIT_CANTCREAT, EXIT_NOPERM = 69, 73, 77
 LOOK, CHANGE = "look.sock", "change.sock"
 SYSTEM_FOLDER = "/run/kioskd"
 # The loop answers between two turns; a board that swaps may take a second or two. Guess.
@@ -28,13 +28,15 @@ EPILOG = """examples:
   kioskctl status                    how it is, what is wrong first
   kioskctl status --json | jq .link  for scripts
   kioskctl watch                     what happens, as it happens; Ctrl-C ends it
+  kioskctl doctor audio --keep       play a sweep, measure the echo, remember it for this unit
+  kioskctl record start              record for support, until record stop; the lamp announces it
   kioskctl panel press talk          hold the button of a simulated panel down
   kioskctl panel release talk        and let it go
 
 exit status:
   0   healthy, or done as asked      69  there is no daemon, or it does not answer
-  1   degraded, or refused           77  you may not use the socket
-  2   the command line is wrong
+  1   degraded, or refused           73  a file cannot be written
+  2   the command line is wrong      77  you may not use the socket
 """
 
 
@@ -65,10 +67,17 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for scripts")
     watch = doors.add_parser("watch", help="what has happened lately, and what happens from now on")
     watch.add_argument("--json", action="store_true", help="one JSON object a line")
+    doctor = doors.add_parser("doctor", help="measure the room and say which echo mode it can bear (15 s, loud)")
+    doctor.add_argument("what", choices=("audio",))
+    doctor.add_argument("--json", action="store_true", help="for scripts")
+    doctor.add_argument("--keep", action="store_true", help="keep the result for this unit")
+    doctor.add_argument("--html", metavar="FILE", help="also write the report with pictures, as one file")
     panel = doors.add_parser("panel", help="press or release a button of a simulated panel")
     panel.add_argument("verb", choices=("press", "release"))
     panel.add_argument("name", metavar="NAME", help="talk, mute")
-    doors.add_parser("mute", help="close the microphone")
+    record = doors.add_parser("record", help="record for support: raw, after echo cancelling, and sent (audio.record)")
+    record.add_argument("verb", choices=("start", "stop"))
+    doors.add_parser("mute", help="close the microphone, over a restart too")
     doors.add_parser("unmute", help="open it again; a mute switch on the panel still closes it")
     return top
 
@@ -161,6 +170,28 @@ def show_status(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     return OK if part(status, "health").get("ok") is True else DEGRADED
 
 
+def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
+    """``kioskctl doctor audio``."""
+    from kioskd import ctl_doctor  # nobody else pays for its tables
+
+    try:
+        found = ctl_doctor.consult(
+            lambda request: ask(looked_in, CHANGE, request), options.keep, ctl_doctor.to_terminal
+        )
+    finally:
+        ctl_doctor.end_progress()
+    if not isinstance(found, dict):
+        raise CtlError("the doctor never came back; see: journalctl -u kioskd -e", EXIT_UNAVAILABLE)
+    say(json.dumps(found, indent=2) if options.json else "\n".join(ctl_doctor.page(found, painter())))
+    if options.html:
+        try:
+            with open(options.html, "w", encoding="utf-8") as file:
+                file.write(ctl_doctor.html(found))
+        except OSError as error:
+            raise CtlError(f"{options.html} cannot be written: {error.strerror or error}", EXIT_CANTCREAT) from error
+    return OK if ctl_doctor.fits(found) else DEGRADED
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do it; the exit status."""
     options = parser().parse_args(arguments)
@@ -172,8 +203,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json)
             if ended:
                 raise CtlError(ended, EXIT_UNAVAILABLE)
+        elif options.door == "doctor":
+            return examine(options, looked_in)
         elif options.door == "panel":
             ask(looked_in, CHANGE, {"do": "panel", "verb": options.verb, "name": options.name})
+        elif options.door == "record":
+            ask(looked_in, CHANGE, {"do": "record", "verb": options.verb})
         else:
             ask(looked_in, CHANGE, {"do": options.door})
         return OK

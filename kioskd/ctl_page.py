@@ -66,10 +66,13 @@ def page(status: Mapping[str, object], paint: Paint) -> Iterator[str]:
 
 def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """(label, text) of everything that the page has."""
-    yield "phase", f"{status.get('phase', '?')}" + (", muted" if status.get("muted") else "")
+    yield "phase", f"{status.get('phase', '?')}" + muted(status)
     yield "link", link(part(status, "link"))
     yield "microphone", sound(part(status, "audio", "capture"))
     yield "speaker", sound(part(status, "audio", "playback"))
+    yield from echo(part(status, "audio"))
+    yield from hearing(part(status, "audio"))
+    yield from recording(part(status, "audio", "recording"))
     yield from panel(part(status, "panel"))
     yield "session", session(part(status, "session"))
     for at, tool in enumerate(items(status, "tools")):
@@ -98,7 +101,10 @@ def link(at: Mapping[str, object]) -> str:
 
 def sound(at: Mapping[str, object]) -> str:
     """Device, claim, level, trouble."""
-    said = [f"{at.get('state', '?')} on {at.get('device', '?')}" + (f": {at['reason']}" if at.get("reason") else "")]
+    state = at.get("state", "?")
+    since = f" for {duration(number(at, 'for_s'))}" if state in ("absent", "failed", "muted") and "for_s" in at else ""
+    why = f": {at['reason']}" if at.get("reason") else ""
+    said = [f"{state} on {at.get('device', '?')}{since}{why}"]
     if at.get("state") == "running" and "level_dbfs" in at:
         said.append(f"{number(at, 'level_dbfs'):.0f} dBFS")
         said.append(f"gate {at.get('gate', '?')}")
@@ -106,6 +112,62 @@ def sound(at: Mapping[str, object]) -> str:
         if number(at, name):
             said.append(f"{name} {number(at, name):g}")
     return ", ".join(said)
+
+
+def muted(status: Mapping[str, object]) -> str:
+    """Whether nobody is heard, and who wants it so."""
+    if not status.get("muted"):
+        return ""
+    switch = part(status, "mute").get("switch")
+    return {
+        "soft": ", muted by kioskctl",
+        "hard": ", muted by the switch",
+        "both": ", muted by the switch and by kioskctl",
+    }.get(str(switch), ", muted")
+
+
+def hearing(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What is wrong with those who decide what speech is."""
+    for name in ("gate", "wake_word"):
+        if part(at, name).get("reason"):
+            yield "", f"! {part(at, name)['reason']}"
+
+
+def recording(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What is recorded for support, or why it is not any more."""
+    files = ", ".join(
+        f"{part(file).get('name', '?')} ({size(number(part(file), 'bytes'))})" for file in items(at, "files")
+    )
+    if at.get("running"):
+        dropped = f", {count(number(at, 'dropped'), 'chunk')} dropped" if number(at, "dropped") else ""
+        yield "recording", f"for {duration(number(at, 'seconds'))} into {at.get('dir')}: {files}{dropped}"
+    elif files:
+        yield "recorded", f"in {at.get('dir')}: {files}"
+    if at.get("problem"):
+        yield "", f"! the last recording ended early: {at['problem']}"
+
+
+def echo(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The mode, what the doctor measured for it, and whether it measures now."""
+    now, doctor, kept = part(at, "echo"), part(at, "doctor"), part(at, "doctor", "kept")
+    if now:
+        doing = [
+            f"{number(now, name):.0f} dB {what}"
+            for name, what in (("return_loss_db", "return loss"), ("erle_db", "cancelled"))
+            if now.get(name) is not None
+        ]
+        cancelled = f" ({', '.join(doing)})" if doing else ""
+        deaf = (
+            f", deaf for {number(now, 'tail_ms'):.0f} ms after each answer" if now.get("mode") == "half_duplex" else ""
+        )
+        told = f"; measured {kept.get('at')}: {kept.get('mode')} recommended" if kept else ""
+        yield "echo", f"{now.get('mode')}{cancelled}{deaf}{told}"
+        if now.get("reason"):
+            yield "", f"! {now['reason']}"
+    if doctor.get("running"):
+        yield "", f"the doctor runs: it {doctor.get('step')}"
+    if doctor.get("kept_problem"):
+        yield "", f"! {doctor['kept_problem']}"
 
 
 def panel(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,8 @@ COLOURS = {
     "session": "34",
     "lamp": "33",
     "mute": "33",
+    "record": "1;33",
+    "doctor": "33",
     "part": "33",
     "tool": "35",
     "decision": "1;35",

@@ -7,8 +7,11 @@ the playback thread. Both count what they drop.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import Callable, NamedTuple
+
+from kioskd.core.jitter import Jitter
 
 # One wire unit: 20 ms of S16_LE mono at 16 kHz, 320 frames, 640 bytes (docs of every dialect: 20-40 ms).
 CHUNK_MS = 20
@@ -106,44 +109,61 @@ class Slice(NamedTuple):
     Attributes:
         pcm: S16_LE mono at ``rate_hz``; whole samples.
         rate_hz: samples a second.
-        source: "service" or "cue".
+        source: "service", "cue" or "doctor"; each has its own volume.
         epoch: the lane's epoch when it was put in.
+        response: the service's id of the answer; empty where there is none.
     """
 
     pcm: bytes
     rate_hz: int
     source: str
     epoch: int
+    response: str = ""
 
 
 class PlaybackLane:
     """A ring of slices bounded in seconds: the loop puts, the playback thread takes.
 
     A cut raises the epoch: what was put in before it dies by itself, wherever it is; what arrives later for a
-    response that was cut dies by its response id.
+    response that was cut dies by its response id. The first sound of an answer may be held back for as long as the
+    service's burstiness asks for (core/jitter.py), at most ``hold_at_most``'s argument.
 
     Args:
         seconds: how much may wait; beyond it the newest is refused (and counted), because an answer that is
             longer than this is not an answer for a kiosk.
+        clock: monotonic seconds.
     """
 
     # Cut response ids are remembered so that late deltas die. Services send at most a handful of stragglers
     # for the response that was just cut; 64 is far more than that and bounds what a hostile service can store.
     REMEMBERED_CUTS = 64
+    # What one take gives at most. A service may send a whole answer in one delta: the rest of it still counts as
+    # waiting, and a cut finds it here.
+    TAKEN_MS = 200
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
+        self._clock = clock
         self._ring: deque[Slice] = deque()
+        self._head_bytes = 0  # of the oldest slice have been taken
         self._waiting_s = 0.0
         self._ready = threading.Condition()
+        self._woken = False
         self._cut: deque[str] = deque(maxlen=self.REMEMBERED_CUTS)
+        self._jitter = Jitter(0.0)
         self.epoch = 0
+        self.cut_response = ""  # of the latest cut
         self.refused = 0  # slices beyond the bound
         self.late = 0  # slices of a response that had been cut
         self.put_total = 0
 
+    def hold_at_most(self, seconds: float) -> None:
+        """How much of an answer may be held back at its start; 0: nothing. Any thread."""
+        with self._ready:
+            self._jitter.most_s = seconds
+
     def put(self, pcm: bytes, rate_hz: int, response: str = "", source: str = "service") -> bool:
-        """Queue audio. Loop only; never blocks.
+        """Queue audio. Loop only; never blocks, and costs the same however much waits.
 
         Returns:
             False when it was dropped: the response had been cut, or the lane is full.
@@ -156,12 +176,14 @@ class PlaybackLane:
             if self._waiting_s + length_s > self._seconds:
                 self.refused += 1
                 return False
+            if source == "service":
+                self._jitter.arrived(response, length_s, self._clock())
             last = self._ring[-1] if self._ring else None
-            if last is not None and last[1:] == (rate_hz, source, self.epoch) and len(last.pcm) < CHUNK_BYTES:
+            if last is not None and last[1:] == (rate_hz, source, self.epoch, response) and len(last.pcm) < CHUNK_BYTES:
                 # Crumbs become slices: deltas of one sample each would take a hundred bytes of memory for every two.
                 self._ring[-1] = last._replace(pcm=last.pcm + pcm)
             else:
-                self._ring.append(Slice(pcm, rate_hz, source, self.epoch))
+                self._ring.append(Slice(pcm, rate_hz, source, self.epoch, response))
             self._waiting_s += length_s
             self.put_total += 1
             self._ready.notify()
@@ -176,29 +198,72 @@ class PlaybackLane:
         with self._ready:
             if response and response not in self._cut:
                 self._cut.append(response)
+            self.cut_response = response
             self.epoch += 1
             self._ring.clear()
+            self._head_bytes = 0
             self._waiting_s = 0.0
+            self._jitter.cut()
             self._ready.notify()
             return self.epoch
 
     def take(self, timeout_s: float | None = None) -> Slice | None:
-        """The oldest slice; waits up to ``timeout_s`` (None: until something is put or woken). Playback thread only."""
+        """The oldest sound, at most TAKEN_MS of it; None where none may be played yet. Playback thread only.
+
+        Waits up to ``timeout_s`` (None: until something is put or ``wake`` is called).
+        """
         with self._ready:
-            if not self._ring and timeout_s != 0:
-                self._ready.wait(timeout_s)
+            held_s = self._held_s()
+            if held_s != 0 and timeout_s != 0:
+                self._wait(held_s if timeout_s is None else min(held_s or timeout_s, timeout_s))
+                held_s = self._held_s()
+            return self._next() if held_s == 0 else None
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether anything waits, held back or not; waits for it up to ``timeout_s``. Playback thread only."""
+        with self._ready:
             if not self._ring:
-                return None
-            piece = self._ring.popleft()
-            self._waiting_s = max(0.0, self._waiting_s - len(piece.pcm) / 2 / piece.rate_hz)
-            return piece
+                self._wait(timeout_s)
+            return bool(self._ring)
+
+    def _wait(self, timeout_s: float | None) -> None:
+        if not self._woken:
+            self._ready.wait(timeout_s)
+        self._woken = False
+
+    def _held_s(self) -> float | None:
+        """How much longer the oldest sound is held back: 0.0 when it may be taken; None when there is none."""
+        if not self._ring:
+            return None
+        head = self._ring[0]
+        if head.source != "service":
+            return 0.0
+        return self._jitter.held_s(head.response, self._waiting_s, self._clock())
+
+    def _next(self) -> Slice:
+        head, start = self._ring[0], self._head_bytes
+        end = start + 2 * (head.rate_hz * self.TAKEN_MS // 1000)
+        if end < len(head.pcm):
+            self._head_bytes = end
+        else:
+            self._ring.popleft()
+            self._head_bytes = 0
+        piece = head._replace(pcm=head.pcm[start:end])
+        self._waiting_s = max(0.0, self._waiting_s - len(piece.pcm) / 2 / piece.rate_hz) if self._ring else 0.0
+        return piece
 
     def wake(self) -> None:
-        """Let ``take`` return, to look at a stop or a cut. Any thread."""
+        """Let ``take`` or ``wait`` return, now or when next entered, to look at a stop or a wish. Any thread."""
         with self._ready:
+            self._woken = True
             self._ready.notify_all()
 
     @property
     def waiting_s(self) -> float:
         """How much audio waits, in seconds."""
         return self._waiting_s
+
+    @property
+    def held_back_s(self) -> float:
+        """How much of the next answer is held back at its start."""
+        return min(self._jitter.target_s, self._jitter.most_s)

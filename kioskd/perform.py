@@ -38,6 +38,9 @@ class LinkRoom(Protocol):
     def cancel_response(self, session: str, response: str) -> None:
         """Stop generating."""
 
+    def truncate(self, session: str, response: str, heard_ms: int) -> None:
+        """Only so much of it was heard."""
+
 
 class EarsRoom(Protocol):
     """What the corridor asks of the capture thread."""
@@ -57,6 +60,9 @@ class VoiceRoom(Protocol):
 
     def duck(self, on: bool) -> None:
         """Lower or restore."""
+
+    def keep_open(self, on: bool) -> None:
+        """Have the output open, or let it rest."""
 
     def play_cue(self, name: str) -> object:
         """A short local sound."""
@@ -111,6 +117,8 @@ class Performer:
         link, ears, voice, hands: the rooms.
         drop_uplink: gives up what waits in the uplink lane; returns how many chunks.
         cut_playback: cuts the playback lane for a response id.
+        keep_mute: remembers the owner's mute over a restart.
+        record: begins or ends a recording for support.
         timers: the machine's timers.
         show: takes what the lamp is computed from.
         note: takes a line for journal and timeline.
@@ -126,6 +134,8 @@ class Performer:
         hands: HandsRoom,
         drop_uplink: Callable[[], int],
         cut_playback: Callable[[str], int],
+        keep_mute: Callable[[bool], None],
+        record: Callable[[bool], None],
         timers: Timers,
         show: Callable[[ef.Show], None],
         note: Callable[[ef.Note], None],
@@ -145,12 +155,16 @@ class Performer:
             ef.SendText: lambda e: link.send_text(e.session, e.text),
             ef.AskResponse: lambda e: link.ask_response(e.session),
             ef.CancelResponse: lambda e: link.cancel_response(e.session, e.response),
+            ef.TruncateResponse: lambda e: link.truncate(e.session, e.response, e.heard_ms),
             ef.SetFeed: lambda e: ears.feed(e.feed, e.deaf),
             ef.WatchBargeIn: lambda e: ears.watch_barge_in(e.on),
             ef.Mute: lambda e: ears.mute(e.on),
+            ef.KeepMute: lambda e: keep_mute(e.on),
+            ef.Record: lambda e: record(e.on),
             ef.DropUplink: lambda e: drop_uplink(),
             ef.CutPlayback: lambda e: cut_playback(e.response),
             ef.DuckPlayback: lambda e: voice.duck(e.on),
+            ef.KeepOutput: lambda e: voice.keep_open(e.on),
             ef.PlayCue: lambda e: voice.play_cue(e.name),
             ef.CommitIntent: lambda e: hands.commit(e.key, e.tool, e.arguments),
             ef.RunAction: lambda e: hands.run(e.key, e.tool, e.arguments),

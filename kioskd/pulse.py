@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 # Not for the lamp: the link has rungs of its own, and a control socket is the owner's business, not the visitor's.
-ELSEWHERE = ("link", "control", "timeline", "conversation", "service")
+# What a kiosk can do without for a while (a canceller: it is half duplex meanwhile) is the owner's business too, and a
+# mute that cannot be kept is shown as muted.
+ELSEWHERE = ("link", "control", "timeline", "conversation", "service", "gate", "echo", "keep", "recorder", "cues")
 # So many turns in a row of an open session without an answer, and status says so: one is a slammed door, and a session
 # that stays silent is replaced by itself. A guess.
 MOST_UNANSWERED = 4
@@ -111,7 +113,7 @@ class Pulse:
         # A service that takes what is said and answers nothing is as good as none.
         silent = self._claims.get("conversation") is PartState.FAILED and self._link is Link.ASLEEP
         link = Link.OFFLINE if silent else self._link
-        lit = light(self.hardware_ok, link, s.muted, s.phase, s.confirming, s.refused, now)
+        lit = light(self.hardware_ok, link, s.muted, s.phase, s.confirming, s.refused, now, s.recording)
         if self.light is None or lit.name != self.light.name:
             self._house.timeline.note("lamp", lit.name, {"phase": s.phase.value})
         self.light = lit
@@ -165,6 +167,7 @@ class Pulse:
         self.health.progress("link", house.link.progress(), now)
 
         self._find("timeline", house.timeline.problem, now)
+        self._find("keep", house.keep.problem, now)
         silent = house.machine.state.unanswered
         why = f"an open session left the last {silent} turns without an answer; is the service deaf, or the hall loud?"
         self._find("conversation", why if silent >= MOST_UNANSWERED else "", now)

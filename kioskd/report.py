@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Callable, Mapping
+from typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 
 from kioskd import __version__
-from kioskd.core.events import MuteAsked
-from kioskd.audio import capture, speaker
+from kioskd.core import recording
+from kioskd.core.events import MuteAsked, RecordAsked
+from kioskd.audio import capture
+from kioskd.audio.detector import Detector
 from kioskd.lines.naming import LineError
 from kioskd.panel.panel import PanelError
 
@@ -28,6 +30,7 @@ def status(house: House) -> dict[str, object]:
         "uptime_s": round(time.monotonic() - house.started_at, 1),
         "phase": s.shown[0].value if s.shown else "idle",
         "muted": s.muted,
+        "mute": {"switch": s.mute.value, **house.keep.snapshot()},
         "health": {"ok": verdict.ok, "reasons": list(verdict.reasons)},
         "link": house.link.snapshot(),
         "audio": audio(house),
@@ -51,17 +54,32 @@ def status(house: House) -> dict[str, object]:
 
 def audio(house: House) -> dict[str, object]:
     """Both directions, each with its claim and its counters."""
+    spotter = house.capture.spotter
     return {
         "capture": {"device": house.config.audio.input, **plain(house.capture.progress())},
         "playback": {"device": house.config.audio.output, **plain(house.playback.progress())},
+        "gate": plain(house.capture.detector.progress()) if isinstance(house.capture.detector, Detector) else {},
+        "wake_word": plain(spotter.progress()) if spotter is not None else {},
+        "recording": house.recorder.snapshot(),
         "uplink_waiting_ms": house.uplink.waiting_ms,
         "playback_waiting_s": round(house.playback_lane.waiting_s, 3),
+        "echo": echo(house),
+        "doctor": house.doctor.snapshot(),
     }
 
 
-def plain(progress: capture.Progress | speaker.Progress) -> dict[str, object]:
-    """Numbers, sentences and states as JSON takes them."""
-    rows = progress._asdict() if isinstance(progress, speaker.Progress) else asdict(progress)
+def echo(house: House) -> dict[str, object]:
+    """What keeps the kiosk from hearing itself. ``mode`` is what is done now, not what was asked for."""
+    shown: dict[str, object] = {"mode": house.config.audio.echo, "tail_ms": house.machine.state.echo_tail_ms}
+    return shown if house.canceller is None else {**shown, **house.canceller.progress()._asdict()}
+
+
+def plain(progress: capture.Progress | NamedTuple) -> dict[str, object]:
+    """Numbers, sentences and states as JSON takes them; how long a claim has stood instead of since when."""
+    rows = asdict(progress) if isinstance(progress, capture.Progress) else progress._asdict()
+    since = rows.pop("since", None)
+    if since is not None:
+        rows["for_s"] = round(time.monotonic() - since, 1)
     return {name: getattr(value, "value", value) for name, value in rows.items()}
 
 
@@ -135,4 +153,16 @@ def changes(house: House) -> dict[str, Change]:
             raise ValueError(str(error)) from error
         return {"panel": name, "verb": verb}
 
-    return {"mute": mute(True), "unmute": mute(False), "panel": press}
+    def record(request: Mapping[str, object]) -> Mapping[str, object]:
+        verb = request.get("verb")
+        if verb not in ("start", "stop"):
+            raise ValueError("say: record start, or record stop")
+        if verb == "start" and (refusal := recording.hindrance(house.machine.state)):
+            raise ValueError(refusal)
+        house.inbox.post(RecordAsked(verb == "start"))
+        return {"record": verb}
+
+    def doctor(request: Mapping[str, object]) -> Mapping[str, object]:
+        return house.doctor.change(request)
+
+    return {"mute": mute(True), "unmute": mute(False), "panel": press, "record": record, "doctor": doctor}

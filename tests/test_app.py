@@ -13,7 +13,7 @@ from typing import Any, Awaitable, Callable, Iterator
 
 import pytest
 
-from kioskd import report
+from kioskd import report, sound
 from kioskd.app import House, Source, run
 from kioskd.config.sections import (
     Action,
@@ -31,6 +31,7 @@ from kioskd.config.sections import (
 )
 from kioskd.core.effects import Note
 from kioskd.core.events import StopAsked
+from kioskd.ops.keep import NAME, Keep, replace
 from kioskd.ops.systemd import Bounded
 
 DOOR = Tool(
@@ -284,7 +285,7 @@ def test_a_dead_thread_ends_the_process_with_70(tmp_path: Path) -> None:
         def broken(*_: object) -> None:
             raise RuntimeError("the gate fell off its hinges")
 
-        house.capture.on_chunk = broken
+        house.capture.add_tap("clean", broken)
         try:
             ended = await asyncio.wait_for(house.ended, 10)
         finally:
@@ -327,3 +328,113 @@ def test_talk_does_not_keep_the_relay_out_of_the_journal(tmp_path: Path, caplog:
     in_house(configuration(tmp_path, "ws://127.0.0.1:9/"), play)
     told = [record.getMessage() for record in caplog.records if bounded.filter(record)]
     assert "relay: unlock_door on" in told and sum(line.startswith("decision") for line in told) < 50
+
+
+# -- mute: nothing listens before it is known that somebody may be heard -------------------------------------------
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The microphones that were opened."""
+    specs: list[str] = []
+    real = sound.open_input
+
+    def note(spec: str) -> Any:
+        specs.append(spec)
+        return real(spec)
+
+    monkeypatch.setattr(sound, "open_input", note)
+    return specs
+
+
+async def unmuted_in_vain(house: House) -> dict[str, Any]:
+    """How the house stands when the capture thread has shown that it turns."""
+    return await until(house, lambda page: page["audio"]["capture"]["state"] == "muted" and page["muted"])
+
+
+def test_a_kiosk_that_was_muted_listens_to_nothing_after_a_restart(tmp_path: Path, opened: list[str]) -> None:
+    async def mute(house: House) -> None:
+        report.changes(house)["mute"]({})
+        await until(house, lambda page: page["mute"]["written"] == 1)
+
+    async def again(house: House) -> dict[str, Any]:
+        page = await unmuted_in_vain(house)
+        assert opened == [] and page["audio"]["capture"]["periods"] == 0 and page["panel"]["lamp"] == "muted"
+        report.changes(house)["unmute"]({})
+        return await until(house, lambda page: page["audio"]["capture"]["periods"] > 0)
+
+    config = configuration(tmp_path, "ws://127.0.0.1:9")
+    in_house(config, mute)
+    opened.clear()
+    page = in_house(config, again)
+    assert not page["muted"] and opened == ["null"] and Keep(str(tmp_path)).muted is False
+
+
+def test_a_memory_that_cannot_be_read_keeps_the_microphone_closed_and_says_how_to_open_it(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    (tmp_path / NAME).write_text("{")
+
+    async def play(house: House) -> dict[str, Any]:
+        page = await unmuted_in_vain(house)
+        assert opened == [] and "kioskctl unmute" in page["mute"]["problem"]
+        await until(house, lambda page: not page["health"]["ok"])
+        report.changes(house)["unmute"]({})
+        return await until(house, lambda page: page["health"]["ok"] and not page["muted"])
+
+    assert in_house(configuration(tmp_path, "ws://127.0.0.1:9"), play)["mute"]["problem"] == ""
+
+
+def test_a_switch_that_stands_at_mute_is_seen_before_anything_listens(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kioskd.lines.lines import Lines
+
+    real = Lines.button
+
+    def set_to_mute(lines: Lines, pin: str, *args: Any, **named: Any) -> Any:
+        line = real(lines, pin, *args, **named)
+        if pin == "GPIO22":
+            lines.press(pin)
+            while not line.is_pressed:
+                pass
+        return line
+
+    monkeypatch.setattr(Lines, "button", set_to_mute)
+    panel = Panel(pins="simulated", talk=Button(pin="GPIO17"), mute=Button(pin="GPIO22"))
+
+    async def play(house: House) -> list[str]:
+        page = await unmuted_in_vain(house)
+        assert page["mute"]["switch"] == "hard"
+        report.changes(house)["unmute"]({})
+        await until(house, lambda page: page["audio"]["capture"]["ticks"] > 2)
+        assert opened == [], "the switch wins"
+        report.changes(house)["panel"]({"verb": "release", "name": "mute"})
+        await until(house, lambda page: page["audio"]["capture"]["periods"] > 0)
+        return opened
+
+    assert in_house(configuration(tmp_path, "ws://127.0.0.1:9", panel=panel), play) == ["null"]
+    assert not (tmp_path / NAME).exists(), "the switch remembers itself"
+
+
+def test_a_switch_that_cannot_be_read_keeps_the_microphone_closed(tmp_path: Path, opened: list[str]) -> None:
+    panel = Panel(pins="gpio", talk=None, mute=Button(pin="no-such-chip:2"))
+
+    async def play(house: House) -> dict[str, Any]:
+        page = await unmuted_in_vain(house)
+        await until(house, lambda page: not page["health"]["ok"])
+        return page
+
+    page = in_house(configuration(tmp_path, "ws://127.0.0.1:9", panel=panel, tools=()), play)
+    assert page["mute"]["switch"] == "hard" and opened == []
+
+
+def test_a_kiosk_muted_for_good_still_has_its_speaker_and_its_button(tmp_path: Path) -> None:
+    replace(str(tmp_path / NAME), True)
+
+    async def play(house: House) -> dict[str, Any]:
+        await unmuted_in_vain(house)
+        report.changes(house)["panel"]({"verb": "press", "name": "talk"})
+        return await until(house, lambda page: page["session"]["playing"] == "speaking")
+
+    assert in_house(configuration(tmp_path, "ws://127.0.0.1:9"), play)["muted"], "it says no with a sound"

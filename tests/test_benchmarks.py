@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import random
 import socket
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import door, pure
+from benchmarks import acoustics, barge, corpus, door, fleet, markers, mirror, mouth, plot, pure, rooms, speech, wake
 from benchmarks.ear import Ear
 from benchmarks.figure import Figure, Measured, ProbeFailed, Target, percentile, spread
-from benchmarks.host import cpu_model, machine
+from benchmarks.host import QUICK, cpu_model, machine, often
+from kioskd.lanes import CHUNK_BYTES, Chunk
 
 ROOT = Path(__file__).resolve().parent.parent
 ASKED_FOR = {
     "uplink_ms": 3.0,
     "downlink_ms": 13.0,
     "cut_ms": 10.0,
+    "mouth_to_ear_ms": 15.0,
+    "mouth_to_ear_p99_ms": 30.0,
+    "mouth_to_ear_underruns": 0.0,
+    "mouth_to_ear_cancel_ms": 25.0,
+    "mouth_to_ear_cancel_p99_ms": 40.0,
+    "mouth_to_ear_cancel_underruns": 0.0,
+    "barge_in_ms": 15.0,
+    "barge_in_cancel_ms": 25.0,
+    "loop_lag_ms": 5.0,
     "idle_cpu_pct": 1.5,
     "talk_cpu_pct": 5.0,
     "pss_mb": 55.0,
@@ -30,6 +44,21 @@ ASKED_FOR = {
     "policy_us": 50.0,
     "decode_us": 10.0,
     "encode_us": 5.0,
+    "erle_db": 40.0,
+    "erle_clipped_db": 28.0,
+    "near_end_db": 0.5,
+    "false_barge_in": 0.0,
+    "aec_cpu_pct": 6.0,
+    "aec_idle_cpu_pct": 3.0,
+    "aec_growth_kb": 256.0,
+    "wake_loss": 0.0,
+    "vad_missed_onsets": 2.0,
+    "vad_clipped_syllables": 2.0,
+    "vad_false_opens_h": 20.0,
+    "vad_us": 10_000.0,
+    "fleet_s": 60.0,
+    "resample_db": 80.0,
+    "resample_us": 30.0,
 }
 
 
@@ -81,6 +110,12 @@ def test_the_list_measures_nothing() -> None:
     done = run("--list", "--json")
     assert done.returncode == 0
     assert {row["name"]: row["bound"] for row in json.loads(done.stdout)} == ASKED_FOR
+
+
+def test_a_figure_whose_bound_is_the_least_is_ok_from_there_on() -> None:
+    below, at = (Figure("a", value, "dB", 40.0, floor=True) for value in (39.999, 40.0))
+    assert (below.ok, at.ok) == (False, True)
+    assert at.row()["detail"] == {"bound_is": "least"}
 
 
 def test_a_figure_is_ok_up_to_its_bound() -> None:
@@ -156,3 +191,184 @@ def test_a_board_without_a_model_name_tells_its_own(tmp_path: Path) -> None:
     cpuinfo.write_text("processor\t: 0\nBogoMIPS\t: 108.00\n\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n")
     assert cpu_model(cpuinfo) == "Raspberry Pi 4 Model B Rev 1.4"
     assert cpu_model(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("scenario", fleet.SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_fleet_on_the_products_own_backoff_comes_back(scenario: fleet.Scenario) -> None:
+    out = fleet.Fleet(fleet.POLICIES["full jitter (kioskd)"], scenario, 300).run()
+    assert out.back_s is not None and out.back_s < 150.0
+    assert out.sessions[-1] >= 297 and max(out.sessions) <= 300
+    assert sum(out.attempts) == out.refused + out.accepted
+
+
+def test_without_jitter_a_fleet_stays_in_step() -> None:
+    ours, theirs = (
+        fleet.Fleet(fleet.POLICIES[name], fleet.SCENARIOS[1], 600).run()
+        for name in ("full jitter (kioskd)", "exponential, no jitter")
+    )
+    assert ours.peak < theirs.peak
+    assert ours.refused < theirs.refused
+
+
+def test_a_plot_shows_every_line_and_keeps_its_peaks() -> None:
+    line = plot.Line("a <b>", [0.0] * 1000 + [9.0] + [0.0] * 1000)
+    drawn = plot.page("title", [plot.Panel("one", "y", "x", [line])])
+    assert "a &lt;b&gt;" in drawn and "<b>" not in drawn
+    assert max(value for _, value in plot.thinned(line.values)) == 9.0
+    assert len(plot.thinned(line.values)) <= plot.MOST_POINTS
+
+
+def test_an_utterance_of_the_corpus_begins_and_ends_where_its_label_says() -> None:
+    for said in corpus.utterances()[:8]:
+        assert corpus.rms(said.sound[: said.onset + 1]) < corpus.gain(corpus.SPEECH_DBFS) / 10 < corpus.rms(said.sound)
+        assert len(said.sound) == said.end
+
+
+def test_a_missed_utterance_counts_once_and_a_clipped_one_is_not_missed() -> None:
+    scene = corpus.Scene(b"", ((1000, 9000), (20000, 28000), (40000, 48000)), 4.0)
+    whole, clipped = (800, 12000), (20001, 30000)
+    got = speech.score(scene, speech.Heard([whole, clipped], [2000, 20900]))
+    assert (got.count, got.missed, got.clipped) == (3, 1, 1)
+    assert got.late_ms == (62.5, 56.25)
+
+
+def test_what_went_up_in_two_pieces_without_a_hole_was_not_clipped() -> None:
+    heard = speech.Heard([(0, 1000), (1000, 9000)])
+    assert heard.covers(900, 1700) and not heard.covers(8900, 9001)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fine"),
+    [([0, 1, 2], True), ([0, 1, None, 4, 5], True), ([0, 2], False), ([0, 0, 1], False), ([1, 0], False)],
+)
+def test_a_hole_or_a_double_in_an_utterance_is_seen(numbers: list[int | None], fine: bool) -> None:
+    heard = [bytes([number]) * CHUNK_BYTES for number in range(6)]
+    taken = [Chunk(b"" if number is None else heard[number], float(number or 0)) for number in numbers]
+    assert wake.whole(taken, heard) is fine
+    assert not wake.whole([Chunk(heard[1], 0.0)], heard), "another chunk than was heard"
+
+
+# -- from mouth to ear ---------------------------------------------------------------------------
+
+
+def noise(frames: int, loud: int) -> bytes:
+    chance = random.Random(1)
+    return array("h", (chance.randint(-loud, loud) for _ in range(frames))).tobytes()
+
+
+def mixed(*sounds: bytes) -> bytes:
+    return array("h", (sum(samples) for samples in zip(*(array("h", sound) for sound in sounds)))).tobytes()
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000, 48_000])
+def test_a_marker_is_found_to_the_sample_in_noise(rate_hz: int) -> None:
+    places = [1234, rate_hz, 2 * rate_hz + 7]
+    clean = bytearray(2 * 3 * rate_hz)
+    for place in places:
+        clean[2 * place : 2 * place + len(markers.marker(rate_hz))] = markers.marker(rate_hz)
+    assert markers.find(mixed(bytes(clean), noise(3 * rate_hz, 1500)), rate_hz) == places
+
+
+def test_what_is_no_marker_is_none() -> None:
+    assert markers.find(b"", 16_000) == [] and markers.find(bytes(20), 16_000) == []
+    assert markers.find(bytes(32_000), 16_000) == []
+    assert markers.find(noise(32_000, 8000), 16_000) == []
+    assert markers.find(pure.tone(32_000, 16_000), 16_000) == []
+    assert markers.find(mouth.spoken("hello there"), 16_000) == []
+
+
+def test_a_visitor_marks_each_word_and_falls_on_every_part_of_a_chunk() -> None:
+    places = markers.find(markers.said(noise(1600, 6000), 16_000, 20, 0.3), 16_000)
+    assert len(places) == 20
+    assert len({place % 320 // 80 for place in places}) == 4
+
+
+def test_a_marker_is_met_again_before_the_next_is_spoken_and_in_time() -> None:
+    met = markers.pairs([1.0, 2.0, 3.0, 4.0], [1.1, 3.05, 3.2, 4.9], within_s=0.5)
+    assert met == [markers.Pair(1.0, 1.1), markers.Pair(3.0, 3.05)]
+
+
+def test_a_hole_in_a_sound_is_counted_once() -> None:
+    sound = bytearray(pure.tone(9600, 48_000))
+    assert markers.holes(bytes(sound), 48_000, 0, 9600) == 0
+    sound[2000:2400] = bytes(400)  # 4 ms
+    sound[8000:8100] = bytes(100)  # 1 ms is no underrun
+    assert markers.holes(bytes(sound), 48_000, 0, 9600) == 1
+    assert markers.holes(bytes(sound), 48_000, 2000, 9600) == 0, "outside of what was asked for"
+
+
+def test_the_time_of_the_service_is_in_no_part_of_a_turn() -> None:
+    # Spoken 5 ms into its chunk; it arrives 22 ms later; 100 ms of thinking; 12 ms later it sounds.
+    pair = markers.Pair(10.0, 10.0 + 0.022 + 0.1 + 0.012)
+    turns = mouth.timed([pair], [(9.0, 9.1, 0.0), (10.022, 10.122, 0.005)])
+    assert [tuple(round(ms, 3) for ms in turn) for turn in turns] == [(34.0, 7.0, 12.0, 39.0)]
+    assert mouth.timed([pair], [(9.0, 9.1, 0.0)]) == []
+
+
+def test_the_mirror_knows_which_chunk_brought_the_beginning_of_a_marker() -> None:
+    reflected: list[tuple[float, float]] = []
+
+    class Blank(mirror.Mirror):
+        async def _reflect(self, offset_s: float, arrived_at: float) -> None:
+            reflected.append((round(offset_s * 16_000), arrived_at))
+
+    mirror_ = Blank()
+
+    async def hear() -> None:
+        pcm = noise(320 * 5 + 250, 20) + markers.marker(16_000) + noise(320 * 20, 20)
+        for number in range(len(pcm) // 640):
+            chunk = base64.b64encode(pcm[640 * number : 640 * (number + 1)]).decode()
+            await mirror_.hear(chunk, float(number))
+            await asyncio.sleep(0)
+
+    asyncio.run(hear())
+    assert reflected == [(250, 5.0)], "complete with the chunk behind, but it began in this one"
+
+
+def test_a_duck_and_a_cut_are_told_apart_at_the_speaker() -> None:
+    rate_hz = 48_000
+    loud, low = (
+        pure.tone(rate_hz, rate_hz),
+        array("h", (sample // 4 for sample in array("h", pure.tone(rate_hz // 10, rate_hz)))).tobytes(),
+    )
+    level = barge.levels(loud + low + bytes(rate_hz), rate_hz)
+    a_second = round(1 / barge.WINDOW_S)
+    assert barge.falls(level, a_second - 10, barge.HALF) == a_second
+    assert barge.falls(level, a_second - 10, barge.GONE) == round(a_second * 1.1)
+    assert barge.falls(level, round(a_second * 1.5), barge.HALF) is None, "where nothing sounded, nothing can fall"
+
+
+def test_quick_means_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(QUICK, raising=False)
+    assert often(50, 2) == 50
+    monkeypatch.setenv(QUICK, "1")
+    assert often(50, 2) == 2
+
+
+def test_a_room_sends_back_an_echo_as_loud_and_as_late_as_it_says() -> None:
+    far = acoustics.conversation(4.0, 1)
+    heard = acoustics.echo(far, acoustics.STANDARD)
+    late = int(acoustics.UPLINK_HZ * acoustics.BUFFERS_MS / 1000)
+    assert not heard[:late].any() and heard[late : 4 * late].any()
+    spoken = acoustics.active(heard)
+    assert abs(acoustics.level_db(heard, spoken) - acoustics.level_db(far, acoustics.active(far))) < 3.0
+
+
+def test_the_bench_plays_both_threads_period_by_period() -> None:
+    far: list[bytes] = []
+    threads = acoustics.Threads(acoustics.STANDARD, lambda pcm, rate_hz: far.append(pcm), lambda pcm: pcm)
+    sound = bytes(range(200)) * 16
+    assert threads.run(sound, sound) == sound
+    assert b"".join(far[acoustics.LEAD_IN :]) == sound
+    assert threads.pause(lambda: far.clear(), 3) == bytes(960) and far == []
+
+
+def test_a_kiosk_that_talks_to_itself_for_half_a_minute_is_not_interrupted_but_a_visitor_is_heard() -> None:
+    assert rooms.spoken_to(rooms.STANDARD, 0.5).opened == 0
+    assert rooms.spoken_to(rooms.STANDARD, 0.5, rooms.VISITOR_DBFS).opened >= 2
+
+
+def test_a_canceller_that_does_nothing_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms.Echo, "near", lambda self, pcm: pcm)
+    value, _ = rooms.erle(rooms.STANDARD)
+    assert abs(value) < 12.0

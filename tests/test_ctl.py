@@ -33,6 +33,7 @@ class Daemon:
         self.folder = folder
         self.page: dict[str, Any] = {"kiosk": "Front door", "phase": "idle", "health": {"ok": True, "reasons": []}}
         self.asked: list[dict[str, object]] = []
+        self.examination: dict[str, object] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -43,7 +44,7 @@ class Daemon:
 
     async def _start(self) -> Control:
         self.timeline = Timeline(None, None, time.monotonic())
-        changes = {name: self._change for name in ("mute", "unmute", "panel")}
+        changes = {name: self._change for name in ("mute", "unmute", "panel", "record", "doctor")}
         control = Control(str(self.folder), lambda: self.page, changes, self.timeline, groups=NO_GROUPS)
         await control.start()
         assert not control.problem
@@ -53,7 +54,7 @@ class Daemon:
         if request.get("name") == "bell":
             raise ValueError("the panel has no button bell")
         self.asked.append(dict(request))
-        return {}
+        return self.examination if request["do"] == "doctor" else {}
 
     def note(self, kind: str, text: str) -> None:
         self._loop.call_soon_threadsafe(self.timeline.note, kind, text, {})
@@ -227,13 +228,14 @@ def test_strange_answers_are_sentences(
 
 
 def test_changes_are_asked_for_and_say_nothing_when_done(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["mute"], ["unmute"], ["panel", "press", "talk"], ["panel", "release", "talk"]):
+    for words in (["mute"], ["unmute"], ["panel", "press", "talk"], ["panel", "release", "talk"], ["record", "start"]):
         assert ctl.main(["--runtime-dir", str(daemon.folder), *words]) == 0
     assert daemon.asked == [
         {"do": "mute"},
         {"do": "unmute"},
         {"do": "panel", "verb": "press", "name": "talk"},
         {"do": "panel", "verb": "release", "name": "talk"},
+        {"do": "record", "verb": "start"},
     ]
     assert capsys.readouterr() == ("", "")
 
@@ -291,3 +293,42 @@ def test_it_starts_without_anything_heavy() -> None:
     # -S: without site, whose own imports (an editable install's finder) are not ours
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
     assert set(HEAVY) & set(done.stdout.split()) == set()
+
+
+# -- the doctor --------------------------------------------------------------------------------------
+
+
+def examination(fit: bool) -> dict[str, object]:
+    """What a doctor answers who is done at once."""
+    verdict = {"mode": "cancel" if fit else "", "fit": fit, "sentences": ["It is so."]}
+    report = {"echo": "half_duplex", "verdict": verdict, "figures": None, "curves": None, "kept_note": ""}
+    return {"run": 1, "running": False, "step": "", "report": report}
+
+
+@pytest.mark.parametrize(("fit", "code"), [(True, 0), (False, 1)])
+def test_the_doctor_exits_by_its_verdict(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str], fit: bool, code: int
+) -> None:
+    daemon.examination = examination(fit)
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio", "--keep"]) == code
+    assert "It is so." in capsys.readouterr().out
+    assert daemon.asked == [{"do": "doctor", "what": "audio", "keep": True}]
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio", "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == daemon.examination["report"]
+
+
+def test_the_doctor_writes_its_report_as_a_page(
+    daemon: Daemon, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.examination = examination(True)
+    path = tmp_path / "echo.html"
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio", "--html", str(path)]) == 0
+    assert path.read_text().startswith("<!doctype html>")
+    nowhere = str(tmp_path / "none" / "echo.html")
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio", "--html", nowhere]) == 73
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_doctor_of_another_version_is_a_sentence(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio"]) == 69
+    assert "the doctor never came back" in capsys.readouterr().err

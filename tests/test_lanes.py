@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from hypothesis import given, strategies as st
 
@@ -67,7 +68,7 @@ def test_a_cut_kills_what_waits_and_what_comes_late() -> None:
     assert not lane.put(b"\1\0" * 240, 24000, "r1"), "a straggler of the cut response"
     assert lane.put(b"\2\0" * 240, 24000, "r2")
     piece = lane.take(0)
-    assert piece is not None and piece.epoch == epoch and piece.pcm == b"\2\0" * 240
+    assert piece is not None and piece.epoch == epoch and piece.response == "r2" and piece.pcm == b"\2\0" * 240
     assert lane.late == 1
 
 
@@ -119,6 +120,98 @@ def test_crumbs_cost_no_more_memory_than_the_sound_they_hold() -> None:
     assert b"".join(piece.pcm for piece in pieces[:-1]) == b"".join(crumbs)
     assert len(pieces) < 12 and pieces[-1].source == "cue"
     assert lane.waiting_s < 1e-6
+
+
+def test_a_long_slice_is_given_in_parts_and_the_rest_still_waits() -> None:
+    lane = PlaybackLane(60.0)
+    whole = b"".join((n % 30000).to_bytes(2, "little") for n in range(24_000 * 2))
+    assert lane.put(whole, 24_000, "r") and lane.put(b"\7\7", 24_000, "s")
+    first = lane.take(0)
+    assert first is not None and len(first.pcm) == 2 * 24_000 * lane.TAKEN_MS // 1000 and first.response == "r"
+    assert abs(lane.waiting_s - (2.0 - lane.TAKEN_MS / 1000)) < 1e-3
+    pieces = [first]
+    while (piece := lane.take(0)) is not None:
+        pieces.append(piece)
+    assert b"".join(piece.pcm for piece in pieces) == whole + b"\7\7"
+    assert pieces[-1].response == "s" and lane.waiting_s == 0
+
+
+def test_the_rest_of_a_long_slice_dies_with_a_cut() -> None:
+    lane = PlaybackLane(60.0)
+    lane.put(b"\1\0" * 24_000, 24_000, "r")
+    lane.take(0)
+    lane.cut("r")
+    assert lane.take(0) is None and lane.waiting_s == 0 and lane.cut_response == "r"
+    lane.put(b"\2\0" * 4_900, 24_000, "s")
+    pieces = [lane.take(0), lane.take(0)]
+    assert b"".join(piece.pcm for piece in pieces if piece is not None) == b"\2\0" * 4_900
+
+
+def test_ten_times_as_fast_as_speech_stays_within_bounds_and_costs_the_same_throughout() -> None:
+    """Three minutes of deltas of 20 ms for a lane of one, taken at the pace of speech."""
+    now = [0.0]
+    lane = PlaybackLane(60.0, lambda: now[0])
+    lane.hold_at_most(0.24)
+    piece, taken_s = b"\1\0" * 480, 0.0
+    costs = []
+    for number in range(9000):
+        now[0] += 0.002
+        began = time.perf_counter()
+        lane.put(piece, 24_000, "r")
+        costs.append(time.perf_counter() - began)
+        if number % 10 == 0 and (got := lane.take(0)) is not None:
+            taken_s += len(got.pcm) / 48_000
+        assert lane.waiting_s <= 60.0
+    assert lane.refused > 0 and taken_s > 0
+    early, late = sorted(costs[:1000])[500], sorted(costs[-1000:])[500]
+    assert late < 5 * early + 1e-4
+    assert lane.held_back_s == 0.0
+
+
+def test_what_is_held_back_is_given_when_its_time_has_come() -> None:
+    now = [0.0]
+    lane = PlaybackLane(60.0, lambda: now[0])
+    lane.hold_at_most(0.24)
+    for at in (0.0, 0.3, 0.4, 0.7):  # bursts of 200 ms, each second one 100 ms late
+        now[0] = at
+        lane.put(b"\1\0" * 4800, 24_000, "r")
+    assert 0.1 <= lane.held_back_s < 0.12
+    while lane.take(0) is not None:
+        continue
+    now[0] = 10.0
+    lane.put(b"\1\0" * 2400, 24_000, "s")
+    lane.put(b"\1\0" * 240, 24_000, source="cue")
+    assert lane.take(0) is None and lane.wait(0) and lane.waiting_s > 0.1
+    now[0] = 10.05
+    assert lane.take(0.001) is None
+    now[0] = 10.12
+    piece = lane.take(0)
+    assert piece is not None and piece.response == "s"
+    piece = lane.take(0)
+    assert piece is not None and piece.source == "cue"
+
+
+def test_a_cue_is_never_held_back() -> None:
+    lane = PlaybackLane(60.0, lambda: 0.0)
+    lane.hold_at_most(0.24)
+    lane.put(b"\1\0" * 240, 24_000, source="cue")
+    assert lane.take(0) is not None
+
+
+def test_a_wake_up_before_the_wait_is_not_lost() -> None:
+    lane = PlaybackLane(1.0)
+    lane.wake()
+    assert not lane.wait(10)
+    lane.wake()
+    assert lane.take(10) is None
+
+
+def test_crumbs_of_two_answers_are_not_glued_together() -> None:
+    lane = PlaybackLane(10.0)
+    for response in ("a", "b"):
+        lane.put(b"\1\1", 16_000, response)
+    pieces = [lane.take(0), lane.take(0)]
+    assert [piece.response for piece in pieces if piece is not None] == ["a", "b"]
 
 
 def test_what_was_cut_is_not_glued_to_what_follows() -> None:

@@ -101,7 +101,7 @@ def test_mute_reaches_the_lamp(tmp_path: Path) -> None:
 
 WEDGED = """
 import sys, threading
-from kioskd import app, cli
+from kioskd import cli, sound
 
 class Stuck:
     rate_hz, xruns = 16000, 0
@@ -109,7 +109,7 @@ class Stuck:
         threading.Event().wait()  # a driver that never comes back
     def close(self): pass
 
-app.open_input = lambda spec: Stuck()
+sound.open_input = lambda spec: Stuck()
 sys.exit(cli.main(["run", "-c", sys.argv[1]]))
 """
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import wave
 from pathlib import Path
 from typing import Any, Awaitable, Callable
 
@@ -11,17 +13,18 @@ import pytest
 
 from kioskd import report
 from kioskd.app import House, Source
-from kioskd.config.sections import Audio, Button, Config, Endpoint, Ops, Panel, Talk
+from kioskd.config.sections import Audio, Button, Config, Endpoint, Ops, Panel, Recording, Talk
 
+QUIET = Audio(input="null", output="null")
 CONTRACT = ("phase", "link", "audio", "panel", "health", "session", "config", "usage", "version")
 
 
-def in_house(tmp_path: Path, play: Callable[[House], Awaitable[Any]], **panel: Any) -> Any:
+def in_house(tmp_path: Path, play: Callable[[House], Awaitable[Any]], audio: Audio = QUIET, **panel: Any) -> Any:
     """Open a whole house on simulated hardware, play in it, close it."""
     config = Config(
         service=(Endpoint(dialect="local", url="ws://127.0.0.1:9/waves/v1/s2s"),),
         talk=Talk(mode="push_to_talk"),
-        audio=Audio(input="null", output="null"),
+        audio=audio,
         panel=Panel(**{"pins": "simulated", "talk": Button(pin="GPIO17"), **panel}),
         ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)),
     )
@@ -87,3 +90,66 @@ def test_mute_and_unmute(tmp_path: Path) -> None:
         return seen
 
     assert in_house(tmp_path, play) == [True, False]
+
+
+def test_a_recording_that_is_not_allowed_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    async def play(house: House) -> str:
+        with pytest.raises(ValueError) as told:
+            report.changes(house)["record"]({"verb": "start"})
+        with pytest.raises(ValueError):
+            report.changes(house)["record"]({"verb": "on"})
+        report.changes(house)["record"]({"verb": "stop"})
+        return str(told.value)
+
+    assert "audio.record" in in_house(tmp_path, play)
+
+
+def test_a_recording_is_begun_shown_announced_and_ended(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+
+    async def play(house: House) -> dict[str, Any]:
+        record = report.changes(house)["record"]
+        record({"verb": "start"})
+        while not (page := report.status(house))["audio"]["recording"]["files"] or page["panel"]["lamp"] != "recording":
+            await asyncio.sleep(0.01)
+        with pytest.raises(ValueError, match="runs already"):
+            record({"verb": "start"})
+        raw = next(folder.glob("*-raw.wav"))
+        while raw.stat().st_size < 20_000:
+            await asyncio.sleep(0.01)
+        record({"verb": "stop"})
+        while report.status(house)["panel"]["lamp"] == "recording":
+            await asyncio.sleep(0.01)
+        return report.status(house)
+
+    page = in_house(tmp_path, play, dataclasses.replace(QUIET, record=Recording(dir=str(folder))))
+    recording = page["audio"]["recording"]
+    assert not recording["running"] and recording["made"] == 1 and recording["problem"] == ""
+    assert page["health"]["ok"]
+    for row in recording["files"]:
+        with wave.open(str(folder / row["name"])) as sound:
+            assert sound.getframerate() == 16_000
+
+
+def test_a_recording_that_cannot_be_written_ends_and_says_so_and_the_kiosk_stays_well(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    async def play(house: House) -> dict[str, Any]:
+        report.changes(house)["record"]({"verb": "start"})
+        while not (page := report.status(house))["audio"]["recording"]["failed"] or not page["health"]["ok"]:
+            await asyncio.sleep(0.01)
+        while house.machine.state.recording:
+            await asyncio.sleep(0.01)
+        return report.status(house)
+
+    page = in_house(tmp_path, play, dataclasses.replace(QUIET, record=Recording(dir=str(tmp_path / "file" / "r"))))
+    assert "Not a directory" in page["audio"]["recording"]["problem"] and page["panel"]["lamp"] != "recording"
+
+
+def test_the_page_tells_how_long_a_device_has_been_so(tmp_path: Path) -> None:
+    async def play(house: House) -> dict[str, Any]:
+        return report.status(house)
+
+    page = in_house(tmp_path, play)
+    assert 0 <= page["audio"]["capture"]["for_s"] < 10 and 0 <= page["audio"]["playback"]["for_s"] < 10
+    assert page["mute"]["switch"] == "open" and page["audio"]["gate"]["neural"]

@@ -9,16 +9,21 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Callable
 
+from kioskd.audio.claim import Claim
+from kioskd.audio.detector import Detector
 from kioskd.audio.ears import Ears
+from kioskd.audio.echo import Canceller
 from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler
+from kioskd.audio.stages import CLEAN, RAW, Hook, Stages
 from kioskd.audio.streams import DeviceError, InputStream, OpenInput
-from kioskd.core.events import PartChanged, ThreadDied
+from kioskd.audio.wakeword import Spotter
+from kioskd.core.events import ThreadDied
 from kioskd.core.gate import Gate
 from kioskd.core.ports import Post
 from kioskd.core.vad import SILENCE_DBFS, Vad
 from kioskd.core.words import Feed, PartState
 from kioskd.core.words import Vad as GateState
-from kioskd.lanes import Chunk, UplinkLane
+from kioskd.lanes import UplinkLane
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,8 @@ THREAD = "kioskd-capture"
 PART = "capture"
 # A silent device is asked again this often, so that stop, mute and feed are seen soon.
 POLL_S = 0.1
+# A device that gives nothing for so long has stopped: with POLL_S, and the closing, it is told within a second.
+STALL_S = 0.7
 # A stream that is this far ahead of the clock has none (ALSA's bare "null" and "file" devices give 4 s in 2 ms) and
 # would take a whole core. More than any sound server sends ahead after opening (guess).
 RUNAWAY_S = 5.0
@@ -80,6 +87,11 @@ class Capture:
         retry_s: an absent device is tried this often.
         stall_s: a device that gives nothing for so long is closed and opened again.
         clock: monotonic seconds.
+        spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
+        canceller: takes the kiosk's own voice out (audio/echo.py); None: nothing is cancelled here.
+
+    Attributes:
+        detector, spotter: of these any thread may read ``progress``.
     """
 
     def __init__(
@@ -89,32 +101,35 @@ class Capture:
         post: Post,
         open_input: OpenInput,
         gate: Gate,
-        vad: Vad,
+        vad: Vad | Detector,
         make_resampler: MakeResampler,
         retry_s: float = 1.0,
-        stall_s: float = 1.0,
+        stall_s: float = STALL_S,
         clock: Callable[[], float] = time.monotonic,
+        spotter: Spotter | None = None,
+        *,
+        canceller: Canceller | None = None,
     ) -> None:
         self._spec = spec
         self._post = post
         self._open_input = open_input
         self._gate = gate
-        self._vad = vad
+        self.detector, self.spotter = vad, spotter
         self._make_resampler = make_resampler
         self._retry_s = retry_s
         self._stall_s = stall_s
         self._clock = clock
-        self._ears = Ears(lane, post, gate, vad)
+        self._canceller = canceller
+        self._ears = Ears(lane, post, gate, vad, spotter)
+        self._stages = Stages()
         self._commands: deque[Callable[[], None]] = deque()
         self._nudge = threading.Event()
         self._stopping = False
         self._muted = False
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        self._state, self._reason, self._since = PartState.STARTING, "", clock()
+        self._claim = Claim(PART, "microphone", post, clock)
         self._periods = self._chunks = self._xruns = self._reopened = self._ticks = 0
         self._dropped_ms = 0.0
-        # For benchmarks: called in the thread with each chunk before anything else is done with it.
-        self.on_chunk: Callable[[Chunk], None] | None = None
 
     # -- from the loop ---------------------------------------------------------------------------
 
@@ -134,6 +149,7 @@ class Capture:
         """What the lane gets.
 
         * NEVER: nothing, but the preroll is kept fresh. An utterance of the gate gets its end mark.
+        * WAKE: as NEVER until the wake word is heard; then what is said behind it, and from there on as GATED.
         * GATED: utterances with their preroll; GateOpened and GateClosed tell of them.
         * ALWAYS: the preroll, then every chunk. Leaving it, chunks follow for the hangover, less if nobody has
           spoken for that long; then the end mark and GateClosed, which is posted even if there was no device.
@@ -157,18 +173,26 @@ class Capture:
         """Close the device, or open it again. Once the thread has seen it no sample goes anywhere."""
         self._command(lambda: self._set_muted(on))
 
+    def add_tap(self, stage: str, hook: Hook) -> None:
+        """Show ``hook`` each chunk of a stage (``raw``, ``clean``; audio/stages.py), in the capture thread."""
+        self._stages.add(stage, hook)
+
+    def remove_tap(self, stage: str, hook: Hook) -> None:
+        """Show it no more. One last call may be on its way."""
+        self._stages.remove(stage, hook)
+
     def progress(self) -> Progress:
         """Claim and counters. Any thread; fields may be one chunk apart."""
         return Progress(
-            self._state,
-            self._reason,
-            self._since,
+            self._claim.state,
+            self._claim.reason,
+            self._claim.since,
             self._periods,
             self._chunks,
             self._xruns,
             self._reopened,
             self._dropped_ms,
-            self._vad.level_dbfs if self._state is PartState.RUNNING else SILENCE_DBFS,
+            self.detector.level_dbfs if self._claim.state is PartState.RUNNING else SILENCE_DBFS,
             self._gate.state,
             self._ticks,
         )
@@ -181,16 +205,18 @@ class Capture:
 
     def _run(self) -> None:
         try:
+            if self._canceller is not None:
+                self._canceller.prepare()
             while not self._stopping:
                 self._obey()
                 if self._muted:
-                    self._claim(PartState.MUTED, "")
+                    self._claim.say(PartState.MUTED, "")
                     self._pause()
                 else:
                     self._serve()
         except Exception as error:  # the thread's one boundary: the house decides what to do about it
             log.exception("The capture thread ended")
-            self._claim(PartState.FAILED, f"The capture thread ended by a fault: {type(error).__name__}: {error}")
+            self._claim.say(PartState.FAILED, f"The capture thread ended by a fault: {type(error).__name__}: {error}")
             self._post(ThreadDied(THREAD, repr(error)))
 
     def _serve(self) -> None:
@@ -198,7 +224,7 @@ class Capture:
         try:
             stream = self._open_input(self._spec)
         except DeviceError as error:
-            self._claim(PartState.ABSENT, str(error))
+            self._claim.say(PartState.ABSENT, str(error))
             self._pause()
             return
         xruns = self._xruns
@@ -210,16 +236,18 @@ class Capture:
             self._xruns = xruns + stream.xruns
             stream.close()
             self._ears.interrupt()
+            if self._canceller is not None:
+                self._canceller.interrupt()
         if reason:
             self._reopened += 1
-            self._claim(PartState.ABSENT, reason)
+            self._claim.say(PartState.ABSENT, reason)
         if wait:
             self._pause()
 
     def _listen(self, stream: InputStream, xruns: int) -> str:
         """Read until told otherwise; the reason to open the device again, or nothing."""
         opened_at = heard_at = self._clock()
-        intake = Intake(stream.rate_hz, self._make_resampler, opened_at)
+        intake = Intake(stream.rate_hz, self._make_resampler, opened_at, self._canceller)
         dropped_ms = self._dropped_ms
         periods = 0
         while not self._stopping:
@@ -236,8 +264,7 @@ class Capture:
             heard_at = now
             periods += 1
             self._periods += 1
-            if self._state is not PartState.RUNNING:
-                self._claim(PartState.RUNNING, "")
+            self._claim.say(PartState.RUNNING, "")
             if periods * PERIOD_S - (now - opened_at) > RUNAWAY_S:
                 raise DeviceError(f"The microphone {self._spec} runs without a clock: choose a real capture device.")
             self._take(intake, pcm, asked_at, now)
@@ -246,12 +273,13 @@ class Capture:
         return ""
 
     def _take(self, intake: Intake, pcm: bytes, asked_at: float, now: float) -> None:
-        chunks, gap_ms = intake.take(pcm, asked_at, now)
+        chunks, gap_ms, raw = intake.take(pcm, asked_at, now)
         if gap_ms:
             self._ears.lost(gap_ms)
+        for chunk in raw:
+            self._stages.show(RAW, chunk)
         for chunk in chunks:
-            if self.on_chunk is not None:
-                self.on_chunk(chunk)
+            self._stages.show(CLEAN, chunk)
             self._ears.hear(chunk)
             self._chunks += 1
 
@@ -267,16 +295,3 @@ class Capture:
         self._ticks += 1
         self._nudge.wait(self._retry_s)
         self._nudge.clear()
-
-    def _claim(self, state: PartState, reason: str) -> None:
-        if (state, reason) == (self._state, self._reason):
-            return
-        was, now = self._state, self._clock()
-        if state is PartState.ABSENT:
-            log.log(logging.DEBUG if was is state else logging.WARNING, "= microphone absent: %s", reason)
-        elif state is PartState.RUNNING and was is PartState.ABSENT:
-            log.info("= microphone back after %.1f s", now - self._since)
-        if state is not was:
-            self._since = now
-        self._state, self._reason = state, reason
-        self._post(PartChanged(PART, state, reason))

@@ -7,11 +7,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from abc import abstractmethod
 from typing import Any, Callable, Protocol
 
+from kioskd.audio.beat import Beat, Depth
 from kioskd.audio.streams import PERIOD_MS, DeviceError
 from kioskd.core.resample import from_mono, to_mono
+
+log = logging.getLogger(__name__)
 
 # Between two looks at a device: a quarter of a period, so that what is read is at most 2.5 ms older than it must be.
 # Measured on x86: a stream read or written this way costs 3 % of a core, ALSA's pulse plugin and its thread included.
@@ -19,6 +24,10 @@ POLL_S = PERIOD_MS / 1000 / 4
 # PortAudio's codes for an overflow and an underflow (paInputOverflowed, paOutputUnderflowed in portaudio.h), as
 # get_read_available and get_write_available return them.
 XRUN_CODES = (-9981, -9980)
+
+
+def _ms_since(began: float) -> float:
+    return (time.monotonic() - began) * 1000
 
 
 class Library(Protocol):
@@ -40,10 +49,10 @@ class CardStream:
 
     def __init__(self, direction: str, spec: str, want_rate_hz: int, library: Library) -> None:
         self._library = library
-        self._spec = spec
-        self._stream, self._rate_hz, self._channels, self._is_card = library.open(spec, direction, want_rate_hz)
-        self._closed = False
+        self._spec, self._direction, self._want_rate_hz = spec, direction, want_rate_hz
+        self._closed = True
         self._xruns = 0
+        self._open()
 
     @property
     def rate_hz(self) -> int:
@@ -55,26 +64,73 @@ class CardStream:
         """Overruns of an input, underruns of an output."""
         return self._xruns
 
-    def _await(self, frames: int, available: Callable[[], int], timeout_s: float) -> bool:
+    @abstractmethod
+    def _available(self) -> int:
+        """Frames that can be moved at once, or one of PortAudio's codes."""
+
+    def _await(self, frames: int, timeout_s: float) -> bool:
         """Wait until ``frames`` can be moved at once; False when they could not within ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
-        while (missing := frames - self._look(available)) > 0:
+        while (missing := frames - self._look()) > 0:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return False
             time.sleep(min(left_s, max(POLL_S, missing / self._rate_hz)))
         return True
 
-    def _look(self, available: Callable[[], int]) -> int:
+    def _await_beat(self, beat: Beat, frames: int, timeout_s: float) -> bool:
+        """The same, close behind the beat of the device."""
+        now = time.monotonic()
+        deadline, polls = now + timeout_s, 0
+        if beat.due_at > now:
+            time.sleep(min(timeout_s, beat.due_at - now))
+        while (missing := frames - self._look()) > 0:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return False
+            time.sleep(min(left_s, beat.pause_s(polls, missing / self._rate_hz)))
+            polls += 1
+        beat.came(time.monotonic(), polls, -missing / self._rate_hz)
+        return True
+
+    def _look(self) -> int:
         if self._library.stale:
-            raise DeviceError("the sound cards have changed; all are closed and opened again")
-        count = int(self._guarded(available))
+            self._renew()
+        count = int(self._guarded(self._available))
         if count in XRUN_CODES:
             self._xruns += 1
             return 0
         if count < 0:
             raise DeviceError(f"{self._spec} is gone (PortAudio says {count}); it is tried again")
         return count
+
+    def _renew(self) -> None:
+        """Let go for a moment, so that PortAudio can read its list anew for the other direction, and open again.
+
+        Whoever reads or writes notices a gap (counted with the xruns) and nothing else.
+
+        Raises:
+            DeviceError: it does not open any more, or has become another device.
+        """
+        began, rate_hz = time.monotonic(), self._rate_hz
+        self.close()
+        self._open()
+        if self._rate_hz != rate_hz:
+            raise DeviceError(f"{self._spec} has another rate than before ({self._rate_hz} Hz); it is opened again")
+        self._xruns += 1
+        log.info("%s was closed for %.0f ms: the list of sound cards is new", self._spec, _ms_since(began))
+
+    def _open(self) -> None:
+        opened = self._library.open(self._spec, self._direction, self._want_rate_hz)
+        self._closed = False
+        try:
+            self._seat(opened)
+        except OSError as error:
+            self.close()
+            raise DeviceError(f"{self._spec} went while it was opened ({error.args[-1]}); it is tried again") from error
+
+    def _seat(self, opened: tuple[Any, int, int, bool]) -> None:
+        self._stream, self._rate_hz, self._channels, self._is_card = opened
 
     def _guarded(self, call: Callable[..., Any], *args: Any) -> Any:
         if self._closed:
@@ -95,13 +151,22 @@ class CardInput(CardStream):
     """A microphone."""
 
     def __init__(self, spec: str, want_rate_hz: int, library: Library) -> None:
+        self._short = False  # the device has been told of that gives less than it promised
         super().__init__("input", spec, want_rate_hz, library)
+
+    def _seat(self, opened: tuple[Any, int, int, bool]) -> None:
+        super()._seat(opened)
         self._frames = self._rate_hz * PERIOD_MS // 1000
         # PortAudio keeps the overruns it heals to itself. A card's ring overran when nobody looked for longer than
         # it lasts; a sound server keeps what is not fetched.
         self._ring_s = self._stream.get_input_latency() + PERIOD_MS / 1000 if self._is_card else float("inf")
         self._looked_at = time.monotonic()
+        self._beat = Beat(2 * PERIOD_MS / 1000)
         self._second = b""  # period of the pair that was fetched last
+        self._part = b""  # of a pair, as the device gave it
+
+    def _available(self) -> int:
+        return int(self._stream.get_read_available())
 
     def read_period(self, timeout_s: float) -> bytes | None:
         """10 ms of sound, mono; None when there was none in time.
@@ -113,14 +178,43 @@ class CardInput(CardStream):
             first, self._second = self._second, b""
             return first
         self._xruns += time.monotonic() - self._looked_at > self._ring_s
-        # Two at a time: a chunk needs both, and each time the thread wakes costs more than what it then does.
-        there = self._await(2 * self._frames, self._stream.get_read_available, timeout_s)
+        pair = self._pair(timeout_s)
         self._looked_at = time.monotonic()
-        if not there:
+        if pair is None:
             return None
-        pair = to_mono(self._guarded(self._stream.read, 2 * self._frames, False), self._channels)
         self._second = pair[2 * self._frames :]
         return pair[: 2 * self._frames]
+
+    def _pair(self, timeout_s: float) -> bytes | None:
+        """Two periods: a chunk needs both, and each time the thread wakes costs more than what it then does.
+
+        A device may give less than it said it had; each time counts as an overrun, and the rest is waited for.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._await_beat(self._beat, 2 * self._frames, deadline - time.monotonic()):
+            frame_bytes = 2 * self._channels
+            wanted = 2 * self._frames * frame_bytes
+            self._part += self._guarded(self._stream.read, 2 * self._frames, False)
+            if len(self._part) >= wanted:
+                raw, self._part = self._part[:wanted], b""
+                return to_mono(raw, self._channels)
+            self._come_short()
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(POLL_S)
+        return None
+
+    def _come_short(self) -> None:
+        self._xruns += 1
+        if not self._short:
+            self._short = True
+            log.warning("%s gives less than it promises: is its cable, or its driver, at fault?", self._spec)
+
+
+# What was learned of each speaker, for the streams that follow.
+_depths: dict[str, Depth] = {}
+# A stream that is younger than so many periods has not found its pace yet.
+FIRST_PERIODS = 10
 
 
 class CardOutput(CardStream):
@@ -128,9 +222,17 @@ class CardOutput(CardStream):
 
     def __init__(self, spec: str, want_rate_hz: int, library: Library) -> None:
         super().__init__("output", spec, want_rate_hz, library)
-        self._ring = int(self._stream.get_write_available())  # frames; all of it is free before the first write
+
+    def _seat(self, opened: tuple[Any, int, int, bool]) -> None:
+        super()._seat(opened)
+        self._ring = self._available()  # frames; all of it is free before the first write
+        self._beat, self._depth = Beat(PERIOD_MS / 1000), _depths.setdefault(self._spec, Depth())
+        self._written = 0  # periods
         self._running = False
         self._latency_s = max(float(self._stream.get_output_latency()), self._ring / self._rate_hz)
+
+    def _available(self) -> int:
+        return int(self._stream.get_write_available())
 
     @property
     def latency_s(self) -> float:
@@ -138,12 +240,19 @@ class CardOutput(CardStream):
         return self._latency_s
 
     def await_room(self, timeout_s: float) -> bool:
-        """Whether a period would be taken at once; waits up to ``timeout_s`` for that.
+        """Whether a period should be handed over now; waits up to ``timeout_s`` for that.
+
+        The ring is not filled up: what is handed over has to wait for all that is in it.
 
         Raises:
             DeviceError: the speaker is gone.
         """
-        return self._await(self._rate_hz * PERIOD_MS // 1000, self._stream.get_write_available, timeout_s)
+        period = self._rate_hz * PERIOD_MS // 1000
+        room = self._depth.room(self._ring, period, time.monotonic())
+        there = self._await_beat(self._beat, room, timeout_s)
+        if there and self._written > FIRST_PERIODS:
+            self._depth.seen(self._ring - self._look(), period, time.monotonic())
+        return there
 
     def write_period(self, pcm: bytes, timeout_s: float) -> bool:
         """Hand over 10 ms; False when there was no room in time.
@@ -152,11 +261,12 @@ class CardOutput(CardStream):
             DeviceError: the speaker is gone.
         """
         frames = len(pcm) // 2
-        if self._running and self._look(self._stream.get_write_available) >= self._ring:
+        if self._running and self._look() >= self._ring:
             self._xruns += 1  # the ring ran empty
-        if not self._await(frames, self._stream.get_write_available, timeout_s):
+        if not self._await(frames, timeout_s):
             return False
         # Arguments by position: frames, and no exception (which would close the stream) after an underrun.
         self._guarded(self._stream.write, from_mono(pcm, self._channels), frames, False)
         self._running = True
+        self._written += 1
         return True

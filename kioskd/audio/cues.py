@@ -1,6 +1,7 @@
 """The short local sounds, made by arithmetic: no files to lose, no decoder to load.
 
-Each is a few sine notes with soft edges. Rising means yes, falling means no, level means listen.
+Each is a few sine notes with soft edges. Rising means yes (woken, understood, done), falling means no (refused, again,
+offline), level means wait (confirm: press the button; busy: try again in a while).
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ class Note(NamedTuple):
 
 CUES: dict[str, tuple[Note, ...]] = {
     "woken": (Note(660, 70), Note(880, 110)),
+    "understood": (Note(523, 60), Note(698, 80)),
     "confirm": (Note(784, 120), Note(0, 70), Note(784, 120), Note(0, 70), Note(784, 160)),
     "refused": (Note(440, 140), Note(311, 240)),
-    "done": (Note(523, 90), Note(659, 90), Note(784, 180)),
+    # What was done is nearly always said in the same breath; the rest keeps the tone off its first syllable.
+    "done": (Note(523, 70), Note(659, 70), Note(784, 120), Note(0, 240)),
     "again": (Note(587, 110), Note(0, 40), Note(587, 110), Note(494, 180)),
     "offline": (Note(392, 180), Note(0, 60), Note(330, 180), Note(0, 60), Note(262, 260)),
+    "busy": (Note(349, 160), Note(0, 120), Note(349, 160), Note(0, 120), Note(349, 160)),
 }
 
 

@@ -1,39 +1,25 @@
-"""Device specs: what they mean, what is wrong with one, what this machine has; and the door to every kind of device.
+"""Device specs: what they mean on this machine, what is wrong with one; and the door to every kind of device.
 
-``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``. A kiosk that works on files
-never loads PortAudio (12 MB): port is imported when a card is asked for.
+``alsa:CARD_ID``, ``alsa:NAME``, ``usb:PORT``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``. A
+kiosk that works on files never loads PortAudio (12 MB): port is imported when a card is asked for.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
+from kioskd.audio.cards import Kernel, SoundCard, find_card, listed
+from kioskd.audio.holders import tell
 from kioskd.audio.streams import DeviceError, InputStream, OutputStream
 from kioskd.audio.wavfile import NullInput, NullOutput, WavInput, WavOutput
+from kioskd.config.device_spec import problem as validate_spec
 
-KINDS = "alsa:CARD_ID, pulse, pulse:SERVER, default, file:PATH.wav or null"
 # Rates to try beside the wanted one, in the order in which hardware likes them. All have whole frames in 10 ms.
-NATIVE_RATES_HZ = (48000, 44100, 32000, 96000, 24000, 16000, 8000)
+NATIVE_RATES_HZ = (48000, 44100, 32000, 96000, 24000, 16000, 8000, 88200, 192000)
 MOST_CHANNELS = 8
-PROC_ASOUND = Path("/proc/asound")
-# PulseAudio's server strings: unix:/path, tcp:host:port, a host; no blanks, nothing that ends a word.
-SERVER = re.compile(r"[\w.:/\[\]{}@+-]+")
-
-
-class Card(NamedTuple):
-    """One device that PortAudio lists. ``spec`` is what to write into the YAML; rates are those it takes."""
-
-    name: str
-    spec: str
-    card_id: str | None
-    inputs: int
-    outputs: int
-    default_rate_hz: int
-    input_rates_hz: tuple[int, ...]
-    output_rates_hz: tuple[int, ...]
+VERBS = {"input": "record", "output": "play"}
 
 
 class Device(NamedTuple):
@@ -46,90 +32,108 @@ class Device(NamedTuple):
     default_rate_hz: int
 
     @property
+    def hardware(self) -> tuple[int, int] | None:
+        """Number of ALSA's card, and of the device on it, behind ``... (hw:N,M)``; None for a plugin."""
+        found = re.search(r"\(hw:(\d+),(\d+)\)", self.name)
+        return (int(found[1]), int(found[2])) if found else None
+
+    @property
     def card_number(self) -> int | None:
-        """The ALSA card behind ``... (hw:N,M)``; None for a plugin."""
-        found = re.search(r"\(hw:(\d+),\d+\)", self.name)
-        return int(found[1]) if found else None
+        """The ALSA card; None for a plugin."""
+        return self.hardware[0] if self.hardware else None
+
+    @property
+    def alsa_name(self) -> str:
+        """By what ALSA opens it."""
+        return "hw:%d,%d" % self.hardware if self.hardware else self.name
 
     def channels(self, direction: str) -> int:
         """How many channels it has for "input" or "output"."""
         return self.inputs if direction == "input" else self.outputs
 
 
-def alsa_cards(proc: Path = PROC_ASOUND) -> dict[str, int]:
-    """ALSA's card ids and their numbers; empty on a machine without sound cards. Numbers change, ids stay."""
-    try:
-        text = (proc / "cards").read_text(errors="replace")
-    except OSError:
-        return {}
-    return {found[2]: int(found[1]) for found in re.finditer(r"^\s*(\d+) \[(\S+)\s*\]", text, re.MULTILINE)}
-
-
-def resolve(spec: str, direction: str, devices: list[Device], cards: dict[str, int]) -> Device:
+def resolve(spec: str, direction: str, devices: Sequence[Device], kernel: Kernel) -> Device:
     """The device that ``spec`` means, for "input" or "output".
 
     Raises:
-        DeviceError: there is none; the sentence names what there is.
+        DeviceError: there is none, or it is held; the sentence names what there is, or who holds it.
     """
     usable = [device for device in devices if device.channels(direction)]
     kind, _, name = spec.partition(":")
-    if kind in ("pulse", "default"):
-        found = [device for device in usable if device.name == kind]
+    cards = kernel.cards()
+    card = find_card(spec, cards)
+    if card is not None:
+        found = [device for device in usable if device.card_number == card.number]
     else:
-        number = cards.get(name)
-        found = [device for device in usable if number is not None and device.card_number == number]
-        found += [device for device in usable if device.name == name]
+        wanted = kind if kind in ("pulse", "default") else name
+        found = [device for device in usable if device.name == wanted and kind != "usb"]
     if found:
         return found[0]
+    if card is not None:
+        raise DeviceError(_closed(spec, card, direction, usable, kernel))
     raise DeviceError(_absent(spec, direction, usable, cards))
 
 
-def _absent(spec: str, direction: str, usable: list[Device], cards: dict[str, int]) -> str:
+def _absent(spec: str, direction: str, usable: Sequence[Device], cards: Sequence[SoundCard]) -> str:
     kind, _, name = spec.partition(":")
     if kind == "pulse":
         where = name or os.environ.get("PULSE_SERVER", "its usual place")
         return f"no sound server answers at {where}: is it running, and is libasound2-plugins installed?"
-    if kind == "alsa" and name in cards:
-        verb = "recording" if direction == "input" else "playing"
-        return f"card '{name}' is there but cannot be opened for {verb}: another program holds it, or it cannot do that"
-    there = [*cards, *(device.name for device in usable if device.card_number is None)]
-    wanted = f"no card '{name}'" if kind == "alsa" else f"no {spec} {direction}"
-    if not there:
+    there = [listed(cards), *(device.name for device in usable if device.card_number is None)]
+    wanted = {"alsa": f"no card '{name}'", "usb": f"no sound card at USB port {name}"}.get(
+        kind, f"no {spec} {direction}"
+    )
+    if not any(there):
         return f"{wanted}; this machine has no sound card; plug one in, or use file:PATH.wav or null"
-    return f"{wanted}; this machine has: {', '.join(there)}; see kioskd devices"
+    return f"{wanted}; this machine has: {', '.join(filter(None, there))}; see kioskd devices"
 
 
-def formats(want_rate_hz: int, channels: int) -> list[tuple[int, int]]:
-    """(rate, channels) in the order in which to try them: no conversion, then channels only, then whole ratios."""
+def _closed(spec: str, card: SoundCard, direction: str, usable: Sequence[Device], kernel: Kernel) -> str:
+    """Why a card that is there cannot be used."""
+    if kernel.has(card.number, direction):
+        return held(spec, card.number, direction, kernel)
+    would = would_serve(direction, usable, kernel.cards())
+    return f"{spec} cannot {VERBS[direction]}: the card has nothing for that; {would}"
+
+
+def held(spec: str, card: int, direction: str, kernel: Kernel) -> str:
+    """The sentence for a card that another process has, or that does not let us in."""
+    who = tell(kernel.holders(card, direction))
+    if who:
+        return f"{spec} is held by {who}: end that, or have both use the sound server (pulse)"
+    return (
+        f"{spec} does not open to {VERBS[direction]}: another program holds it that cannot be seen from here (as root, "
+        "fuser -v /dev/snd/* names it), or the kiosk's user is not in the group audio"
+    )
+
+
+def would_serve(direction: str, usable: Sequence[Device], cards: Sequence[SoundCard], without: int = -1) -> str:
+    """What to use instead, for a sentence."""
+    ids = {card.number: card.card_id for card in cards}
+    others = [device for device in usable if device.number != without]
+    specs = [spec_of(device, ids) for device in others]
+    here = f"; here that may be {', '.join(dict.fromkeys(specs))}" if specs else "; there is none here"
+    return f"a device would serve that can {VERBS[direction]} with 1 to {MOST_CHANNELS} channels at 8 to 192 kHz{here}"
+
+
+def spec_of(device: Device, ids: dict[int, str]) -> str:
+    """What to write into the YAML for a device that PortAudio lists; ``ids`` are the cards' by number."""
+    if device.name in ("pulse", "default"):
+        return device.name
+    return f"alsa:{ids.get(device.card_number, device.name) if device.card_number is not None else device.name}"
+
+
+def formats(want_rate_hz: int, channels: int, direction: str = "input", card: bool = False) -> list[tuple[int, int]]:
+    """(rate, channels) in the order in which to try them: no conversion, then channels only, then whole ratios.
+
+    A card with two channels is opened with both: asked for one, PortAudio opens two all the same, hears the left one
+    only and leaves the right one silent. Of a card with more it gives the first, which is the one that is wanted.
+    """
     rates = sorted(NATIVE_RATES_HZ, key=lambda rate: (rate < want_rate_hz, rate % want_rate_hz != 0))
-    counts = [count for count in dict.fromkeys((1, 2, channels)) if count <= min(channels, MOST_CHANNELS)]
+    both = card and (channels == 2 or direction == "output")
+    first = (2, 1) if both else (1, 2)
+    counts = [count for count in dict.fromkeys((*first, channels)) if count <= min(channels, MOST_CHANNELS)]
     return [(rate, count) for rate in dict.fromkeys((want_rate_hz, *rates)) for count in counts]
-
-
-def validate_spec(spec: str) -> str | None:
-    """What is wrong with a spec, as a sentence; None when it could name a device. Looks at no device."""
-    kind, colon, rest = spec.partition(":")
-    if kind in ("default", "null", "pulse") and not colon:
-        return None
-    if kind == "alsa":
-        if re.fullmatch(r"(plug)?hw(:.*)?|\d+(,\d+)?", rest):
-            return f"'{spec}' names a card by number, which changes; write alsa:CARD_ID (kioskd devices lists them)"
-        return (
-            None
-            if rest.strip() == rest != ""
-            else f"'{spec}' needs a card id: alsa:CARD_ID (kioskd devices lists them)"
-        )
-    if kind == "file":
-        return (
-            None if rest.endswith(".wav") and len(rest) > 4 else f"'{spec}' needs the path of a WAV file: file:PATH.wav"
-        )
-    if kind == "pulse":
-        return (
-            None
-            if SERVER.fullmatch(rest)
-            else f"'{spec}' needs a server behind the colon: pulse:unix:/run/pulse/native"
-        )
-    return f"'{spec}' is no device: write {KINDS}"
 
 
 def open_input(spec: str, want_rate_hz: int = 16000) -> InputStream:
@@ -168,32 +172,3 @@ def _refuse_nonsense(spec: str) -> None:
     problem = validate_spec(spec)
     if problem is not None:
         raise DeviceError(problem)
-
-
-def describe() -> list[dict[str, object]]:
-    """What this machine has, one row a device, for ``kioskd devices``; files and nothing are always there.
-
-    Raises:
-        DeviceError: the sound library does not load or start.
-    """
-    try:
-        from kioskd.audio import port
-    except ImportError as error:
-        raise DeviceError(f"PortAudio does not load ({error}): apt-get install libportaudio2") from error
-    rows: list[dict[str, object]] = [
-        {
-            "spec": card.spec,
-            "name": card.name,
-            "card_id": card.card_id,
-            "inputs": card.inputs,
-            "outputs": card.outputs,
-            "default_rate_hz": card.default_rate_hz,
-            "input_rates_hz": list(card.input_rates_hz),
-            "output_rates_hz": list(card.output_rates_hz),
-        }
-        for card in port.list_cards()
-    ]
-    nothing: dict[str, object] = {"card_id": None, "default_rate_hz": None, "input_rates_hz": [], "output_rates_hz": []}
-    rows.append({"spec": "file:PATH.wav", "name": "a WAV file", "inputs": 1, "outputs": 1, **nothing})
-    rows.append({"spec": "null", "name": "silence", "inputs": 1, "outputs": 1, **nothing})
-    return rows

@@ -2,35 +2,77 @@
 
 Promises: an utterance in the lane is one contiguous run of chunks and one end mark. Each GateOpened is followed by one
 GateClosed, each GateStirred by one GateOpened or GateCalmed, each leaving of Feed.ALWAYS by one GateClosed, after
-the end mark.
+the end mark. In Feed.WAKE nothing goes up before WakeHeard, and nothing but the word's last moment from before it.
 """
 
 from __future__ import annotations
 
-from kioskd.core.events import GateCalmed, GateClosed, GateOpened, GateStirred, UplinkOverflowed
+from typing import Protocol
+
+from kioskd.audio.wakeword import Spotter
+from kioskd.core.events import (
+    GateCalmed,
+    GateClosed,
+    GateOpened,
+    GateStirred,
+    PartChanged,
+    UplinkOverflowed,
+    WakeHeard,
+)
 from kioskd.core.gate import Gate, GateStep
 from kioskd.core.ports import Post
-from kioskd.core.vad import Vad
-from kioskd.core.words import Feed
-from kioskd.lanes import Chunk, UplinkLane
+from kioskd.core.words import Feed, PartState
+from kioskd.lanes import CHUNK_MS, Chunk, UplinkLane
+
+# A wake word opens the gate for so long; then it must be said again, unless the machine has answered (it does at once).
+WOKEN_CHUNKS = 10_000 // CHUNK_MS
+SPOTTER = "wake word"
+GATE = "gate"
+
+
+class Hearing(Protocol):
+    """What the ears ask of a detector (audio/detector.py, core/vad.py): one of the two for each chunk, once."""
+
+    def is_speech(self, pcm: bytes) -> bool:
+        """Whether the chunk is speech for certain."""
+
+    def is_candidate(self, pcm: bytes) -> bool:
+        """Whether it may be, as far as that costs nothing to know."""
+
+    @property
+    def doubtful(self) -> bool:
+        """After ``is_speech`` said no: whether the chunk may be speech all the same, for all that is known yet."""
+
+    @property
+    def fault(self) -> str:
+        """A sentence for the owner when a part of the detector is missing; empty when all is well."""
 
 
 class Ears:
     """Capture thread only, all of it.
 
-    ``feed``, ``watch`` and ``interrupt`` say what shall hold; ``hear`` is one of four ways to treat a chunk:
+    ``feed``, ``watch`` and ``interrupt`` say what shall hold; ``hear`` is one of five ways to treat a chunk:
 
     * deaf: it is our own voice, nothing is kept;
     * keep: Feed.NEVER; only the preroll stays fresh, and nothing opens the gate;
+    * spot: Feed.WAKE; as keep, until the wake word is heard, and from there on gated;
     * gated: Feed.GATED, and barge-in watch (which also tells of stirrings) with what it let in;
     * all: Feed.ALWAYS and, for the hangover after it, its tail.
+
+    The detector is asked for certainty only where it decides something: gated. A button needs no neural network.
+
+    Args:
+        spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
     """
 
-    def __init__(self, lane: UplinkLane, post: Post, gate: Gate, vad: Vad) -> None:
+    def __init__(self, lane: UplinkLane, post: Post, gate: Gate, vad: Hearing, spotter: Spotter | None = None) -> None:
         self._lane = lane
         self._post = post
         self._gate = gate
         self._vad = vad
+        self._spotter = spotter
+        self._fault = ""  # what was told of the detector
+        self._woken = 0  # Feed.WAKE: chunks for which the gate may still open
         self._feed = Feed.NEVER
         self._deaf = False
         self._watching = False
@@ -49,6 +91,9 @@ class Ears:
     def feed(self, mode: Feed, deaf: bool, now: float) -> None:
         """See ``Capture.feed``."""
         self._finishing = False
+        self._woken = 0
+        if mode is Feed.WAKE and self._spotter is not None and self._spotter.prepare():
+            self._post(PartChanged(SPOTTER, PartState.FAILED, self._spotter.progress().reason))
         self._turn(mode, deaf and mode is Feed.NEVER, self._watching, now)
 
     def watch(self, on: bool, now: float) -> None:
@@ -56,6 +101,9 @@ class Ears:
         self._turn(self._feed, self._deaf, on, now)
 
     def _turn(self, mode: Feed, deaf: bool, watching: bool, now: float) -> None:
+        if self._spotter is not None:
+            # It hears in Feed.WAKE only, and what comes then does not follow what it heard last.
+            self._spotter.forget()
         was_always = self._always
         # What the kiosk itself says must not go up, so these two leave no tail and no preroll.
         at_once = (deaf and not watching and (not self._deaf or self._watching)) or (watching and not self._watching)
@@ -73,19 +121,49 @@ class Ears:
     def hear(self, chunk: Chunk) -> None:
         """Treat one chunk."""
         everything = self._always or self._tail > 0
-        gated = self._watching or self._feed is Feed.GATED or (self._finishing and self._talking)
+        gated = not everything and self._gated
         if self._talking and not (everything or gated):
             # Not before a chunk comes: a command that follows at once may want the utterance to go on.
             self._end()
-        voiced = self._vad.is_speech(chunk.pcm)
+        voiced = self._vad.is_speech(chunk.pcm) if gated else self._vad.is_candidate(chunk.pcm)
         self._hearing = True
         self._at = chunk.at
         if everything:
             self._send(chunk, voiced)
         elif gated:
-            self._carry(self._gate.step(chunk, voiced))
+            self._tell_fault()
+            self._carry(self._gate.step(chunk, voiced, self._vad.doubtful))
+            if self._woken and not self._talking:
+                self._woken -= 1
         elif not self._deaf:
             self._carry(self._gate.step(chunk, False))
+            if self._feed is Feed.WAKE:
+                self._spot(chunk, voiced)
+
+    @property
+    def _gated(self) -> bool:
+        return (
+            self._watching
+            or self._feed is Feed.GATED
+            or (self._feed is Feed.WAKE and self._woken > 0)
+            or (self._finishing and self._talking)
+        )
+
+    def _tell_fault(self) -> None:
+        """A detector that lost a stage goes on without it, but not in silence."""
+        if self._vad.fault != self._fault:
+            self._fault = self._vad.fault
+            self._post(PartChanged(GATE, PartState.FAILED, self._fault))
+
+    def _spot(self, chunk: Chunk, candidate: bool) -> None:
+        """Is it the wake word? What is said behind it is treated as gated without waiting for the machine's word."""
+        if self._spotter is None or not self._spotter.hear(chunk, candidate):
+            return
+        behind = self._spotter.behind()
+        self._spotter.forget()
+        self._gate.start_behind(behind)
+        self._woken = WOKEN_CHUNKS
+        self._post(WakeHeard(self._spotter.word, chunk.at))
 
     def interrupt(self) -> None:
         """No chunk follows for now (the device is gone, or muted): end what is in progress, keep nothing."""
@@ -96,6 +174,7 @@ class Ears:
             self._end()
         self._forget()
         self._hearing = False
+        self._woken = 0
 
     def lost(self, ms: float) -> None:
         """Audio was thrown away because it had grown old; in an utterance that is the machine's concern."""
@@ -162,6 +241,8 @@ class Ears:
 
     def _forget(self) -> None:
         self._gate.reset()
+        if self._spotter is not None:
+            self._spotter.forget()
         self._settle(GateCalmed(self._at))
 
     def _settle(self, calmed: GateCalmed) -> None:

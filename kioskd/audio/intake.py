@@ -1,8 +1,8 @@
-"""From a device's 10 ms periods to chunks: their age, their rate, their length. No thread, no device."""
+"""From a device's 10 ms periods to chunks: their age, their rate, their echo, their length. No thread, no device."""
 
 from __future__ import annotations
 
-from typing import Callable, Protocol
+from typing import Callable, NamedTuple, Protocol
 
 from kioskd.audio.streams import PERIOD_MS
 from kioskd.lanes import CHUNK_BYTES, UPLINK_HZ, Chunk
@@ -14,6 +14,7 @@ MAX_AGE_S = 0.5
 # a read that finds its samples (some 50 us), far below the wait of a reader that keeps up.
 WAITED_S = 0.002
 _BYTES_PER_S = UPLINK_HZ * 2
+PERIOD_BYTES = _BYTES_PER_S * PERIOD_MS // 1000
 
 
 class Resampler(Protocol):
@@ -26,6 +27,48 @@ class Resampler(Protocol):
 MakeResampler = Callable[[int, int], Resampler]
 
 
+class Cancels(Protocol):
+    """What is used of a canceller (audio/echo.py)."""
+
+    @property
+    def delay_s(self) -> float:
+        """How much later than it was captured the sound comes out."""
+
+    def near(self, pcm: bytes) -> bytes:
+        """10 ms of S16_LE mono at 16 kHz without its echo; as many bytes as were given."""
+
+
+class Taken(NamedTuple):
+    """What one period completed.
+
+    Attributes:
+        chunks: for the ears; ``at`` is when the sound was captured, whatever cancelling took.
+        gap_ms: lost just before them (0.0 nearly always).
+        raw: the chunks before cancelling; the same ones where nothing is cancelled.
+    """
+
+    chunks: list[Chunk]
+    gap_ms: float
+    raw: list[Chunk]
+
+
+class Cutter:
+    """Bytes in, whole chunks out."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def cut(self, pcm: bytes, at: float) -> list[Chunk]:
+        """The chunks that ``pcm`` completes; its last sample was captured at ``at``."""
+        data = self._rest + pcm
+        whole = len(data) // CHUNK_BYTES * CHUNK_BYTES
+        self._rest = data[whole:]
+        return [
+            Chunk(data[start : start + CHUNK_BYTES], at - (len(data) - start - CHUNK_BYTES) / _BYTES_PER_S)
+            for start in range(0, whole, CHUNK_BYTES)
+        ]
+
+
 class Intake:
     """Takes what one open stream gives. Capture thread only.
 
@@ -34,35 +77,62 @@ class Intake:
     proves nothing (the process may have been stopped in the middle of it), and what comes counts as old until a
     read waits again. A device that really had nothing for so long loses one period by this.
 
+    The canceller sees what is thrown away for its age as well: it has a reference for every period.
+
     Args:
         rate_hz: of the periods.
         make_resampler: called with (rate_hz, 16000) if they differ.
         now: monotonic seconds at which the stream was opened.
+        canceller: takes the kiosk's own voice out; None: nothing is cancelled here.
 
     Attributes:
         dropped_ms: old audio thrown away so far.
     """
 
-    def __init__(self, rate_hz: int, make_resampler: MakeResampler, now: float) -> None:
+    def __init__(
+        self, rate_hz: int, make_resampler: MakeResampler, now: float, canceller: Cancels | None = None
+    ) -> None:
         self._resampler = None if rate_hz == UPLINK_HZ else make_resampler(rate_hz, UPLINK_HZ)
+        self._canceller = canceller
         self._returned_at = self._captured_at = now
-        self._rest = b""
+        self._part = b""  # less than a period, for the canceller
+        self._raw, self._clean = Cutter(), Cutter()
         self._gap_ms = 0.0
         self.dropped_ms = 0.0
 
-    def take(self, pcm: bytes, asked_at: float, now: float) -> tuple[list[Chunk], float]:
-        """One period, the time its read began and the time it returned.
-
-        Returns:
-            the chunks it completes, and the ms lost just before them (0.0 nearly always).
-        """
+    def take(self, pcm: bytes, asked_at: float, now: float) -> Taken:
+        """One period, the time its read began and the time it returned."""
         self._stamp(asked_at, now)
-        if now - self._captured_at > MAX_AGE_S:
+        old = now - self._captured_at > MAX_AGE_S
+        if old:
             self._gap_ms += PERIOD_MS
             self.dropped_ms += PERIOD_MS
-            return [], 0.0
+            if self._canceller is None:
+                return Taken([], 0.0, [])
+        if self._resampler is not None:
+            pcm = self._resampler.process(pcm)
+        if self._canceller is None:
+            chunks = self._clean.cut(pcm, self._captured_at)
+            return Taken(chunks, self._told(), chunks)
+        whole, clean = self._cancelled(self._canceller, pcm)
+        if old:
+            return Taken([], 0.0, [])
+        # What the canceller does not have yet is younger than what it gave.
+        at = self._captured_at - len(self._part) / _BYTES_PER_S
+        raw = self._raw.cut(whole, at)
+        return Taken(self._clean.cut(clean, at - self._canceller.delay_s), self._told(), raw)
+
+    def _told(self) -> float:
         gap_ms, self._gap_ms = self._gap_ms, 0.0
-        return self._cut(pcm if self._resampler is None else self._resampler.process(pcm)), gap_ms
+        return gap_ms
+
+    def _cancelled(self, canceller: Cancels, pcm: bytes) -> tuple[bytes, bytes]:
+        """Whole periods, and what the canceller makes of them: it takes nothing else."""
+        data = self._part + pcm
+        whole = len(data) // PERIOD_BYTES * PERIOD_BYTES
+        self._part = data[whole:]
+        periods = [data[start : start + PERIOD_BYTES] for start in range(0, whole, PERIOD_BYTES)]
+        return data[:whole], b"".join([canceller.near(period) for period in periods])
 
     def _stamp(self, asked_at: float, now: float) -> None:
         hole = now - self._returned_at > MAX_AGE_S
@@ -71,14 +141,3 @@ class Intake:
             self._captured_at = now
         else:
             self._captured_at = min(now, self._captured_at + PERIOD_S)
-
-    def _cut(self, pcm: bytes) -> list[Chunk]:
-        data = self._rest + pcm
-        whole = len(data) // CHUNK_BYTES * CHUNK_BYTES
-        self._rest = data[whole:]
-        return [
-            Chunk(
-                data[start : start + CHUNK_BYTES], self._captured_at - (len(data) - start - CHUNK_BYTES) / _BYTES_PER_S
-            )
-            for start in range(0, whole, CHUNK_BYTES)
-        ]

@@ -10,13 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Callable
+from typing import Callable, Mapping
 
-from kioskd.audio.cues import CUE_HZ, CUES, cue
+from kioskd.audio.cuebook import CueBook
+from kioskd.audio.heard import Heard
+from kioskd.audio.holes import Holes
 from kioskd.audio.mixer import Mixer
-from kioskd.audio.speaker import Progress, Speaker
+from kioskd.audio.speaker import LEAD_IN_MS, Progress, Speaker
 from kioskd.audio.streams import PERIOD_MS, OpenOutput
-from kioskd.core.events import PlaybackDrained, PlaybackStarted, ThreadDied
+from kioskd.audio.taps import Tap
+from kioskd.core.events import PlaybackCut, PlaybackDrained, PlaybackStarted, ThreadDied
 from kioskd.core.ports import Post
 from kioskd.core.words import PartState
 from kioskd.lanes import PlaybackLane
@@ -24,8 +27,10 @@ from kioskd.lanes import PlaybackLane
 log = logging.getLogger(__name__)
 
 THREAD = "kioskd-play"
-# How long part of a period waits for the rest before it is filled up with silence; the device holds 20 ms then.
-PATIENCE_S = PERIOD_MS / 2000
+# How long an answer's next sound is waited for when it is due and not here; the device holds 20 ms then. Handing over
+# every period so much later would take a cut in sooner, but has its price: measured through a sound server on a busy
+# machine, 5 and 2 underruns in 12 s instead of 0 and 0.
+PATIENCE_S = PERIOD_MS / 4000
 
 
 class Playback:
@@ -34,13 +39,19 @@ class Playback:
     Args:
         spec: the device.
         lane: where sound comes from.
-        post: where facts go: PlaybackStarted, PlaybackDrained, PartChanged, ThreadDied.
+        post: where facts go: PlaybackStarted, PlaybackDrained, PlaybackCut, PartChanged, ThreadDied.
         open_output: opens a spec, in the playback thread.
         idle_s: the device is closed after this long without sound.
         volume: gain of the service's voice, 0.0 to 1.0.
         cue_volume: gain of the local sounds.
         retry_s: between two tries to open a device that is missing.
         clock: monotonic seconds.
+        cues: cue to ``tone``, ``silent`` or a path; one that is not named is a tone.
+        lead_in_ms: silence before the first sound of a freshly opened device.
+        prebuffer_most_ms: at most so much of an answer is held back for a service that delivers in bursts.
+
+    Attributes:
+        on_rest: called in the playback thread each time the device has been closed.
     """
 
     def __init__(
@@ -54,27 +65,35 @@ class Playback:
         cue_volume: float,
         retry_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        cues: Mapping[str, str] | None = None,
+        lead_in_ms: int = LEAD_IN_MS,
+        prebuffer_most_ms: int = 0,
     ) -> None:
+        self.on_rest: Callable[[], None] | None = None
         self._lane, self._post, self._idle_s, self._clock = lane, post, idle_s, clock
         self._mixer = Mixer({"service": volume, "cue": cue_volume})
-        self._speaker = Speaker(spec, open_output, post, self._mixer.tune, retry_s, clock)
+        self._speaker = Speaker(spec, open_output, post, self._mixer.tune, retry_s, clock, lead_in_ms)
+        self._speaker.on_rest = self._rested
+        self._cues = CueBook(cues or {}, post)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        self._stopping = False
+        self._stopping = self._kept_open = self._playing = False
         self._epoch = lane.epoch
         self._cut = False  # noticed, and the fade is not handed over yet
-        self._playing = False
         self._sounded_at = 0.0  # when the last sound was handed over, or the device opened for it
+        self._source, self._response = "", ""  # of the last sound
+        self._heard, self._holes = Heard(), Holes()
+        lane.hold_at_most(prebuffer_most_ms / 1000)
 
     # -- the loop thread's side --------------------------------------------------------------------
 
-    @property
-    def on_period(self) -> Callable[[bytes, float], None] | None:
-        """Called in the playback thread with each period that a device took, and when (monotonic seconds)."""
-        return self._speaker.on_period
+    def add_tap(self, tap: Tap) -> None:
+        """Show ``tap`` each period that a device has taken, in the playback thread (audio/taps.py). Any thread."""
+        self._speaker.taps.add(tap)
 
-    @on_period.setter
-    def on_period(self, hook: Callable[[bytes, float], None] | None) -> None:
-        self._speaker.on_period = hook
+    def remove_tap(self, tap: Tap) -> None:
+        """Show it no more. Any thread."""
+        self._speaker.taps.remove(tap)
 
     def start(self) -> None:
         """Start the thread. Once."""
@@ -95,12 +114,30 @@ class Playback:
         self._mixer.ducked = on
 
     def set_volume(self, volume: float) -> None:
-        """Gain of the service's voice. Any thread."""
-        self._mixer.volumes["service"] = volume
+        """Gain of the service's voice, within one period; beyond 0.0 to 1.0 it is clamped. Any thread.
+
+        Raises:
+            ValueError: it is not a number; the gain stays as it is.
+        """
+        self._mixer.set_volume("service", volume)
 
     def set_cue_volume(self, volume: float) -> None:
-        """Gain of the local sounds. Any thread."""
-        self._mixer.volumes["cue"] = volume
+        """The same for the local sounds."""
+        self._mixer.set_volume("cue", volume)
+
+    def set_cues(self, cues: Mapping[str, str]) -> None:
+        """Other local sounds; files are read when the output is next closed. Any thread.
+
+        Raises:
+            KeyError: no such cue.
+        """
+        self._cues.choose(cues)
+        self._lane.wake()
+
+    def keep_open(self, on: bool) -> None:
+        """Open the output now and let it stay so, a conversation having begun; or let it rest again. Any thread."""
+        self._kept_open = on
+        self._lane.wake()
 
     def play_cue(self, name: str) -> bool:
         """Queue a local sound behind what waits; False when the lane is full. Loop only.
@@ -108,19 +145,24 @@ class Playback:
         Raises:
             KeyError: no such cue.
         """
-        return self._lane.put(cue(name, CUE_HZ), CUE_HZ, source="cue")
+        sound = self._cues.sound(name)
+        return not sound.pcm or self._lane.put(sound.pcm, sound.rate_hz, source="cue")
 
     def progress(self) -> Progress:
         """Where playback stands. Any thread."""
-        return self._speaker.progress()
+        return self._speaker.progress()._replace(
+            underruns=self._holes.underruns,
+            underrun_ms=round(self._holes.missing_s * 1000, 1),
+            held_back_ms=round(self._lane.held_back_s * 1000, 1),
+            bad_cues=len(self._cues.problems),
+            cue_problem=self._cues.problem,
+        )
 
     # -- the playback thread's side ----------------------------------------------------------------
 
     def _run(self) -> None:
         try:
             self._speaker.claim(PartState.ASLEEP)
-            for name in CUES:
-                cue(name, CUE_HZ)  # made here, so that the loop never waits for one
             while not self._stopping:
                 if self._speaker.serving:
                     self._step()
@@ -135,17 +177,22 @@ class Playback:
             self._speaker.release()
 
     def _wait(self) -> None:
-        """Until there is something to play; a missing device is tried meanwhile."""
-        fetched = self._fetch(self._speaker.retry_in_s)
+        """Until there is something to play, or soon will be; a missing device is tried meanwhile."""
+        if self._cues.stale:
+            self._cues.load()  # here, so that neither the loop nor an answer waits for the disk
+        if self._kept_open:
+            self._speaker.ready()
+        fetched = not self._speaker.serving and self._lane.wait(self._speaker.retry_in_s)
+        self._notice_cut()
+        self._cut = False  # nothing sounds
         if self._stopping:
             return
         self._speaker.try_again()
         if fetched:
-            if not self._speaker.serving:
-                self._speaker.serve()
-            self._sounded_at = self._clock()
-        elif self._speaker.serving:
+            self._speaker.serve()
+        elif self._speaker.serving and not self._kept_open:
             self._speaker.rest()  # it is there again, and nobody needs it now
+        self._sounded_at = self._clock()
 
     def _step(self) -> None:
         """One period."""
@@ -153,14 +200,11 @@ class Playback:
         # Chosen as late as can be: a cut, or the first word of an answer, is in the very next period that goes out.
         self._speaker.await_room()
         self._notice_cut()
-        period = self._next()
+        period = None if self._speaker.leading else self._next()
         if period is None:
             self._rest()
         elif self._hand(period, sound=True):
-            self._sounded_at = self._clock()
-            if not self._playing:
-                self._playing = True
-                self._post(PlaybackStarted(self._sounded_at))
+            self._sounded()
 
     def _next(self) -> bytes | None:
         """The next period of sound; None when there is none, or a cut has come."""
@@ -168,37 +212,71 @@ class Playback:
             period = self._mixer.period()
             if period is not None:
                 return period
-            if not self._fetch(PATIENCE_S if self._mixer.partial else 0):
-                return None if self._cut else self._mixer.finish()
+            if not self._fetch(PATIENCE_S if self._mixer.partial or self._flowing else 0):
+                return None if self._cut else self._end()
         return None
 
-    def _fetch(self, timeout_s: float | None) -> bool:
+    @property
+    def _flowing(self) -> bool:
+        """Whether the latest period was an answer's."""
+        return self._playing and not self._holes.open and self._source == "service"
+
+    def _end(self) -> bytes | None:
+        """No sound follows for now: the rest of what there is. Whether an answer has ended or is late nobody knows."""
+        if self._source != "service":
+            return self._mixer.finish()
+        period = self._mixer.break_off(self._response)
+        if period is None and self._flowing:
+            self._holes.broke(self._response, self._clock())
+        return period
+
+    def _fetch(self, timeout_s: float) -> bool:
         """Move the next slice into the mixer; a stale one dies here."""
         piece = self._lane.take(timeout_s)
         self._notice_cut()
         if piece is None or piece.epoch != self._epoch:
             return False
         self._mixer.add(piece)
+        self._source = piece.source
         return True
 
     def _notice_cut(self) -> None:
-        if self._lane.epoch != self._epoch:
-            self._epoch = self._lane.epoch
-            self._mixer.cut()
-            self._cut = True
+        if self._lane.epoch == self._epoch:
+            return
+        self._epoch = self._lane.epoch
+        self._mixer.cut()
+        self._cut = True
+        self._holes.cut()
+        if self._heard.response and (self._playing or self._heard.response == self._lane.cut_response):
+            now = self._clock()
+            self._post(PlaybackCut(*self._heard.cut(now), now))
+
+    def _sounded(self) -> None:
+        """A period of sound was handed over."""
+        now = self._sounded_at = self._clock()
+        for response, samples in self._mixer.parts:
+            self._holes.sounded(response if self._source == "service" else "", now)
+            self._response = response
+            if response and self._speaker.voiced:
+                self._heard.handed(response, samples / self._mixer.rate_hz, now, self._speaker.latency_s)
+        if not self._playing:
+            self._playing = True
+            self._post(PlaybackStarted(now))
 
     def _rest(self) -> None:
         """Hand over silence; tell when the sound is over; close the device after long enough."""
-        falling = self._mixer.falling
+        # The lead-in of a device that came back in the middle of an answer is not the answer's end.
+        falling, leading = self._mixer.falling, self._speaker.leading
         self._hand(self._mixer.silence(), sound=False)
         now = self._clock()
         if falling:
             self._sounded_at = now
-        if self._playing and (self._cut or now >= self._sounded_at + self._speaker.latency_s):
+        if self._playing and (self._cut or not leading and now >= self._sounded_at + self._speaker.latency_s):
             self._playing = False
             self._post(PlaybackDrained(now))
         self._cut = False
-        if not self._playing and now - self._sounded_at >= self._idle_s:
+        kept = self._kept_open and self._speaker.voiced
+        if not self._playing and not kept and not self._lane.waiting_s and now - self._sounded_at >= self._idle_s:
             self._speaker.rest()
 
     def _hand(self, period: bytes, sound: bool) -> bool:
@@ -212,3 +290,7 @@ class Playback:
         if handed:
             self._mixer.handed(period)
         return handed
+
+    def _rested(self) -> None:
+        if self.on_rest is not None:
+            self.on_rest()

@@ -10,6 +10,7 @@ import logging
 from typing import Callable, NamedTuple
 
 from kioskd.audio.streams import PERIOD_MS, DeviceError, OpenOutput, OutputStream
+from kioskd.audio.taps import Taps
 from kioskd.audio.wavfile import NullOutput
 from kioskd.core.events import PartChanged
 from kioskd.core.ports import Post
@@ -20,14 +21,14 @@ log = logging.getLogger(__name__)
 # The void's rate: that of the services and the cues, so that nothing is converted in order to be thrown away.
 VOID_HZ = 24_000
 # Silence before the first sound of a freshly opened device: amplifiers and codecs swallow their first milliseconds.
-LEAD_IN_PERIODS = 3
+LEAD_IN_MS = 30
 # One try to hand over a period; whether it is still wanted is asked before each. Half a period.
 TRY_S = PERIOD_MS / 2000
 # How long a period is not chosen yet, because there is no room for one: longer than a device with room leaves.
 ROOM_S = 2 * PERIOD_MS / 1000
-# A device that has taken nothing for this long has stopped. Its ring lasts 30 ms; a second is a guess at what a sound
-# server may need to move a stream from one card to another.
-STALL_S = 1.0
+# A device that has taken nothing for this long has stopped, and it is told within a second. Its ring lasts 30 ms; the
+# rest is a guess at what a sound server may need to move a stream from one card to another.
+STALL_S = 0.7
 # Periods a device must have taken to earn a reopening at once: more than a ring and the lead-in, which prove nothing.
 EARNED_PERIODS = 10
 
@@ -43,6 +44,11 @@ class Progress(NamedTuple):
         lost_ms: sound thrown away because there was no device.
         open: whether a device is open.
         tries: attempts to open the device, good or bad.
+        underruns: holes in the middle of answers, because the service was late.
+        underrun_ms: how long they were.
+        held_back_ms: how much of the next answer is held back at its start, because the service delivers in bursts.
+        bad_cues: cues whose file cannot be played; their built-in tones are.
+        cue_problem: what is wrong with them, in sentences.
     """
 
     state: PartState
@@ -55,6 +61,11 @@ class Progress(NamedTuple):
     open: bool
     latency_s: float
     tries: int
+    underruns: int = 0
+    underrun_ms: float = 0.0
+    held_back_ms: float = 0.0
+    bad_cues: int = 0
+    cue_problem: str = ""
 
 
 class Speaker:
@@ -66,9 +77,11 @@ class Speaker:
         post: where PartChanged goes.
         tuned: called with the rate of each device that takes the place of another.
         clock: monotonic seconds.
+        lead_in_ms: a freshly opened device is ``leading`` until it has taken so much.
 
     Attributes:
-        on_period: called with each period that a device took, and when.
+        taps: shown each period that a device has taken, silence too, in the playback thread.
+        on_rest: called in the playback thread each time a device has been closed.
     """
 
     def __init__(
@@ -79,8 +92,12 @@ class Speaker:
         tuned: Callable[[int], None],
         retry_s: float,
         clock: Callable[[], float],
+        lead_in_ms: int = LEAD_IN_MS,
     ) -> None:
-        self.on_period: Callable[[bytes, float], None] | None = None
+        self.on_rest: Callable[[], None] | None = None
+        self.taps = Taps()
+        self._lead_in = -(-lead_in_ms // PERIOD_MS)  # periods
+        self._lead = 0  # of them have still to be handed over
         self._spec, self._open_output, self._post, self._tuned = spec, open_output, post, tuned
         self._retry_s, self._clock = retry_s, clock
         self._sink: OutputStream | None = None
@@ -94,6 +111,16 @@ class Speaker:
     def serving(self) -> bool:
         """Whether something takes sound now: the device or the void."""
         return self._sink is not None
+
+    @property
+    def voiced(self) -> bool:
+        """Whether a device takes sound now, and not the void."""
+        return self._sink is not None and not self._void
+
+    @property
+    def leading(self) -> bool:
+        """Whether the device was opened so lately that it is to be given silence first."""
+        return self._lead > 0
 
     @property
     def latency_s(self) -> float:
@@ -132,10 +159,14 @@ class Speaker:
 
     def serve(self) -> None:
         """Have something that takes sound."""
-        if self._state is not PartState.ABSENT:
-            self._open()
+        self.ready()
         if self._sink is None:
             self._throw_away()
+
+    def ready(self) -> None:
+        """Open the device if it is not missing: sound will come."""
+        if self._sink is None and self._state is not PartState.ABSENT:
+            self._open()
 
     def try_again(self) -> None:
         """If the device is missing and it is time, try to open it."""
@@ -181,10 +212,11 @@ class Speaker:
     def _count(self, period: bytes, sound: bool) -> None:
         self._periods += 1
         self._taken += 1
-        if self._void:
+        if self._void or self._sink is None:
             self._lost_ms += PERIOD_MS * sound
-        elif self.on_period is not None:
-            self.on_period(period, self._clock())
+            return
+        self._lead = max(0, self._lead - 1)
+        self.taps.show(period, self._sink.rate_hz, self._clock())
 
     def release(self) -> None:
         """Close whatever is open."""
@@ -192,7 +224,10 @@ class Speaker:
         self._sink, self._void = None, False
         if sink is not None:
             sink.close()
-            self._past_xruns += 0 if void else sink.xruns
+            if not void:
+                self._past_xruns += sink.xruns
+                if self.on_rest is not None:
+                    self.on_rest()
 
     def rest(self) -> None:
         """Close it on purpose: there is nothing to play."""
@@ -213,14 +248,11 @@ class Speaker:
             self._reopened += 1
             log.info("%s plays again after %.0f s", self._spec, self._clock() - self._since)
         self._seat(stream)
+        self._lead = self._lead_in
         self.claim(PartState.RUNNING)
-        silence = bytes(2 * (stream.rate_hz * PERIOD_MS // 1000))
-        for _ in range(LEAD_IN_PERIODS):
-            if self._sink is stream:
-                self.hand(silence, False, lambda: True)
 
     def _seat(self, sink: OutputStream) -> None:
-        self._sink, self._taken = sink, 0
+        self._sink, self._taken, self._lead = sink, 0, 0
         self._tuned(sink.rate_hz)
 
     def _unstick(self) -> None:
@@ -228,9 +260,8 @@ class Speaker:
         if self._taken < EARNED_PERIODS:
             self._miss(f"{self._spec} opens but takes no sound; it is tried again")
         else:
-            log.warning("%s has taken no sound for %.0f s; it is opened again", self._spec, STALL_S)
-            self.release()
-            self._reopened += 1
+            # Told before it is opened: a sound server that hangs holds the opening up.
+            self._miss(f"{self._spec} has taken no sound for {STALL_S:g} s; it is opened again")
             self._open()
         if self._sink is None:
             self._throw_away()

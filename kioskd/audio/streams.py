@@ -1,6 +1,7 @@
 """What capture and playback need of a device, be it a sound card, a WAV file or nothing at all.
 
-A device spec is one of ``alsa:CARD_ID``, ``pulse``, ``pulse:SERVER``, ``default``, ``file:PATH.wav``, ``null``.
+A device spec is one of ``alsa:CARD_ID``, ``alsa:NAME``, ``usb:PORT``, ``pulse``, ``pulse:SERVER``, ``default``,
+``file:PATH.wav``, ``null`` (config/device_spec.py).
 Only the thread that opened a stream touches it, closing included: closing under a read crashes PortAudio.
 """
 
@@ -25,7 +26,7 @@ class InputStream(Protocol):
 
     @property
     def xruns(self) -> int:
-        """Overruns so far."""
+        """Overruns so far, and other losses of sound: reads that came short, gaps while the list was made anew."""
 
     def read_period(self, timeout_s: float) -> bytes | None:
         """Exactly 10 ms, S16_LE mono; None when no period came within ``timeout_s``. Never blocks longer.

@@ -27,6 +27,10 @@ PCM, EXTENSIBLE = 1, 0xFFFE
 FORMAT_NAMES = {2: "ADPCM", 3: "floating point", 6: "A-law", 7: "mu-law", 0x11: "ADPCM", 0x55: "MP3"}
 ADVICE = "only uncompressed 16 bit WAV is read (sox IN.wav -b 16 -e signed OUT.wav makes one)"
 
+LONGEST_FORMAT = 64  # bytes; an extensible format, the longest in use, has 40
+# Every rate in use is a multiple. Without a common measure a resampler has a filter for each of 24000 phases (184 MB).
+RATE_STEP_HZ = 25
+
 # RIFF header for 16 bit mono: the two sizes are patched while the file grows.
 HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 LARGEST = 0xFFFFFFFF - HEADER.size
@@ -59,7 +63,7 @@ def read_layout(file: BinaryIO, path: str) -> Layout:
         kind, length = struct.unpack("<4sI", head)
         start = file.tell()
         if kind == b"fmt ":
-            form = _read_format(file.read(length), path)
+            form = _read_format(file.read(min(length, LONGEST_FORMAT)), path)  # a corrupt file may claim 4 GB
         if kind == b"data" and form is not None:
             # A recorder that was killed, or wrote to a pipe, leaves a size that is wrong: what is there counts.
             there = min(length or size, size - start)
@@ -83,6 +87,8 @@ def _read_format(chunk: bytes, path: str) -> tuple[int, int]:
         raise DeviceError(f"{path} has {channels} channels; one or two are read")
     if not 4000 <= rate_hz <= 384000:
         raise DeviceError(f"{path} claims {rate_hz} samples a second; 4000 to 384000 are read")
+    if rate_hz % RATE_STEP_HZ:
+        raise DeviceError(f"{path} claims {rate_hz} samples a second, a rate of no device; sox IN.wav -r 48000 OUT.wav")
     return rate_hz, channels
 
 

@@ -1,4 +1,5 @@
-"""What a configuration of the right form may still get wrong. Pure: sections in, findings out.
+"""What a configuration of the right form may still get wrong: sections in, findings out. Nothing but the files of
+the cues is looked at.
 
 ``check`` names every fault that it sees; the loader adds file and line. Tools are judged in ``tool_checks``.
 """
@@ -7,75 +8,41 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Iterator, Mapping
+from typing import Iterator
 
-from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config import device_spec
+from kioskd.config.cuefile import SILENT, TONE, cue_problem
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import join, keys, words
 from kioskd.config.pins import line_of, pins
-from kioskd.config.sections import Config, Endpoint, SecretRef
+from kioskd.config.sections import Config, SecretRef
 from kioskd.config.secrets import LOOKS_SECRET
+from kioskd.config.service_checks import services as check_services
+from kioskd.config.sound_checks import sound as check_sound
 from kioskd.config.tool_checks import tools as check_tools
 
 IDLE_LIMIT_S = 30.0  # Hydra closes a session after this long without a frame (Hydra reference A9)
 
-# Hydra reference A5. The service may learn new names, so a name that is not here is a warning, not an error.
-HYDRA_VOICES: Mapping[str, tuple[str, ...]] = {
-    "hydra-v1.1": tuple("zoe maya elena ivy grace alex aria leo sam kai".split()),
-    "hydra-v1.0": tuple(
-        "vaughn brooks cole hayes pierce sterling ellis lane quinn arden rowan blair emery sawyer".split()
-    ),
-    "hydra": tuple("wren sloane marlowe reed knox tate".split()),
-}
-
-_DEVICE = re.compile(r"default|null|pulse|pulse:\S+|alsa:\S+|file:.+\.wav", re.IGNORECASE)
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,127}")  # one file name; systemd.exec(5)
 
 
 def check(config: Config, lines: Lines) -> Iterator[Finding]:
     """Every finding, errors and warnings, in no particular order."""
-    for part in (_service, _persona, _talk, _audio, _lamp, _pins, _secrets, _paths, check_tools):
+    for part in (
+        check_services,
+        _persona,
+        _talk,
+        _audio,
+        _cues,
+        _lamp,
+        _pins,
+        _secrets,
+        _paths,
+        check_sound,
+        check_tools,
+    ):
         yield from part(config, lines)
-
-
-def _service(config: Config, lines: Lines) -> Iterator[Finding]:
-    if not config.service:
-        yield Finding("service", "is empty; name at least one service, '- dialect: local' is the one on this device")
-    for index, endpoint in enumerate(config.service):
-        at = f"service[{index}]"
-        if endpoint.url is not None:
-            yield from _websocket_url(f"{at}.url", endpoint.url)
-        if endpoint.dialect == "hydra":
-            yield from _hydra(at, endpoint)
-
-
-def _hydra(at: str, endpoint: Endpoint) -> Iterator[Finding]:
-    if endpoint.key is None:
-        ways = "key: {credential: NAME}, key: {env: NAME} or key: {file: /PATH}"
-        yield Finding(f"{at}.key", f"hydra needs an API key; say where it lies: {ways}")
-    roster = HYDRA_VOICES.get(endpoint.model)
-    if roster is None:
-        known = words(tuple(HYDRA_VOICES)[:2], "and")
-        yield Finding(f"{at}.model", f"this model is not known here ({known} are); is it spelt right?", warning=True)
-        return
-    if endpoint.model == "hydra":
-        yield Finding(f"{at}.model", "the tag 'hydra' is deprecated by the service; use hydra-v1.1", warning=True)
-    if endpoint.voice is not None and endpoint.voice not in roster:
-        sentence = (
-            f"this voice is not known for {endpoint.model}, which may refuse it; known are {words(roster, 'and')}"
-        )
-        yield Finding(f"{at}.voice", sentence, (f"{at}.model",), warning=True)
-
-
-def _websocket_url(at: str, url: str) -> Iterator[Finding]:
-    scheme, host, trouble = split_url(url)
-    if trouble:
-        yield Finding(at, trouble)
-    elif scheme not in ("ws", "wss"):
-        yield Finding(at, "must begin with wss:// (or ws:// for a service on this device)")
-    elif scheme == "ws" and not is_loopback(host):
-        yield Finding(at, "ws:// is not encrypted: anyone on the way hears the visitor; use wss://")
 
 
 def _persona(config: Config, lines: Lines) -> Iterator[Finding]:
@@ -104,9 +71,30 @@ def _talk(config: Config, lines: Lines) -> Iterator[Finding]:
 
 def _audio(config: Config, lines: Lines) -> Iterator[Finding]:
     for name, device in (("input", config.audio.input), ("output", config.audio.output)):
-        if not _DEVICE.fullmatch(device):
-            sentence = "must be default, pulse, pulse:SERVER, alsa:CARD_ID, file:PATH.wav or null ('kioskd devices')"
+        sentence = device_spec.problem(device)
+        if sentence is not None:
             yield Finding(f"audio.{name}", sentence)
+    sentence = device_spec.apart(config.audio.input, config.audio.output)
+    if sentence is not None:
+        yield Finding("audio.output", sentence, ("audio.input",))
+
+
+def _cue_settings(config: Config) -> list[tuple[str, str]]:
+    cues = config.audio.cues
+    return [(f"audio.cues.{field.name}", getattr(cues, field.name)) for field in dataclasses.fields(cues)]
+
+
+def _is_path(cue: str) -> bool:
+    return "/" in cue or cue.lower().endswith(".wav")
+
+
+def _cues(config: Config, lines: Lines) -> Iterator[Finding]:
+    """A file that cannot be played is a warning: the kiosk speaks without it, and must start without it."""
+    for at, value in _cue_settings(config):
+        if value not in (TONE, SILENT) and not _is_path(value):
+            yield Finding(at, f"must be {TONE}, {SILENT} or the path of a WAV file")
+        elif _is_path(value) and (problem := cue_problem(value)) is not None:
+            yield Finding(at, f"{value} {problem}; until it is put right the built-in tone is played", warning=True)
 
 
 def _lamp(config: Config, lines: Lines) -> Iterator[Finding]:
@@ -192,6 +180,7 @@ def _paths(config: Config, lines: Lines) -> Iterator[Finding]:
     for index, tool in enumerate(config.tools):
         if tool.action.sensor is not None:
             named.append((f"tools[{index}].action.sensor.file", tool.action.sensor.file))
+    named += [(at, value) for at, value in _cue_settings(config) if _is_path(value)]
     for at, path in named:
         if path is not None and not path.startswith("/"):
             yield Finding(at, "is relative to wherever the daemon is started; write the whole path", warning=True)

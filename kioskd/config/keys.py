@@ -15,7 +15,7 @@ from typing import Any, Mapping
 
 from kioskd.config.sections import yaml_name
 
-_UNITS = (("_ms", "ms"), ("_s", "s"), ("_hz", "Hz"), ("_dbfs", "dBFS"))
+_UNITS = (("_ms", "ms"), ("_s", "s"), ("_hz", "Hz"), ("_dbfs", "dBFS"), ("_mb", "MB"))
 LIVE, SESSION, RESTART = "live", "session", "restart"
 
 
@@ -52,7 +52,7 @@ class Key:
 
     @property
     def unit(self) -> str:
-        """``ms``, ``s``, ``Hz``, ``dBFS`` or nothing."""
+        """``ms``, ``s``, ``Hz``, ``dBFS``, ``MB`` or nothing."""
         return next((unit for suffix, unit in _UNITS if self.name.endswith(suffix)), "")
 
     @property

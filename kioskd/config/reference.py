@@ -11,7 +11,7 @@ import textwrap
 from typing import Any, Iterator, Mapping
 
 from kioskd.config.keys import Key, keys, number, words
-from kioskd.config.sections import Config, Endpoint, Lamp, Ops, Panel, Policy, SecretRef, SensorAction
+from kioskd.config.sections import Audio, Config, Endpoint, Lamp, Ops, Panel, Policy, SecretRef, SensorAction
 from kioskd.config.show import emit, plain, scalar
 
 _WIDTH = 100
@@ -19,9 +19,10 @@ _HEAD = """\
 # kioskd: reference configuration.
 #
 # A line that begins with '#' and a key, as in '#volume: 1.0', shows a default or an example:
-# take the '#' away to change it. In brackets behind each key: its bounds or choices, its default, and
-# what a change touches - what is live, the next session, or what only a restart changes. This version
-# reads the file when it starts: restart kioskd after any change.
+# take the '#' away to change it, and those of the lines that begin with '#  ' right below it. In brackets
+# behind each key: its bounds or choices, its default, and what a change touches - what is live, the next
+# session, or what only a restart changes. This version reads the file when it starts: restart kioskd
+# after any change.
 #
 #   kioskd check FILE     every mistake at once, each with its line
 #   kioskd config         all values in effect
@@ -40,7 +41,7 @@ EXAMPLE: Mapping[str, Any] = {
         "If you cannot help, offer to call somebody.\n"
     },
     "talk": {"mode": "push_to_talk"},
-    "audio": {},
+    "audio": {"cues": {}},
     "panel": {"talk": {"pin": "GPIO17"}, "lamp": {"red": "GPIO5", "green": "GPIO6", "blue": "GPIO13"}},
     "tools": [
         {
@@ -94,9 +95,14 @@ _SUGGESTED: Mapping[tuple[type, str], Any] = {
     (SecretRef, "env"): "HYDRA_API_KEY",
     (SecretRef, "file"): "/etc/kioskd/hydra.key",
     (Endpoint, "url"): "wss://api.smallest.ai/waves/v1/s2s",
+    (Endpoint, "model"): "hydra-v1.1",
+    (Endpoint, "auth"): "header",
+    (Endpoint, "profile"): {"catch_up": 1.0},
     (Endpoint, "out_rate_hz"): 24000,
     (Panel, "mute"): {"pin": "GPIO22"},
     (Lamp, "single"): "GPIO26",
+    (Audio, "echo_tail_ms"): 250,
+    (Audio, "record"): {"dir": "/var/lib/kioskd/recordings"},
     (SensorAction, "pin"): "GPIO24",
     (Policy, "confirm"): "button",
     (Ops, "timeline"): "/var/log/kioskd/timeline.jsonl",
@@ -149,9 +155,11 @@ class _Writer:
                 yield from self._offered(cls, key, indent)
 
     def _offered(self, cls: type, key: Key, indent: str) -> Iterator[str]:
-        """A key that the example leaves at its default, commented out."""
+        """A key that the example leaves at its default, commented out; a section with what is new in it."""
         value = _SUGGESTED.get((cls, key.name), key.default)
-        yield from (f"{indent}#{line}" for line in emit({key.name: value}))
+        whole = key.is_section and value is not None and not isinstance(value, key.kind)
+        lines = self.key(cls, key, value, "") if whole else emit({key.name: value})
+        yield from (f"{indent}#{line}" for line in lines)
 
 
 def _dashed(lines: list[str]) -> Iterator[str]:

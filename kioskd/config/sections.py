@@ -1,33 +1,41 @@
-"""The configuration as frozen sections. This module is the one list of keys, units, bounds and defaults:
-the loader, ``kioskd config`` and the reference configuration are held to it.
-
-Each field is made by ``option``; ``applies`` says when a change takes effect: "live", "session" (the next one) or
-"restart".
+"""The configuration as frozen sections. This module (with sound.py) is the one list of keys, units, bounds and
+defaults: the loader, ``kioskd config`` and the reference configuration are held to it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Mapping
 
-REQUIRED = dataclasses.MISSING
+from kioskd.config.option import option
+from kioskd.config.sound import Audio, Cues, Recording, Talk
+from kioskd.wire.dialects import DIALECTS
 
-
-def option(
-    doc: str,
-    default: Any = REQUIRED,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    applies: str = "restart",
-) -> Any:
-    """One configuration key: its sentence, default, inclusive bounds, allowed words, and when a change applies."""
-    meta = {"doc": doc, "low": low, "high": high, "choices": choices, "applies": applies}
-    if isinstance(default, (dict, list)) or (dataclasses.is_dataclass(default) and not isinstance(default, type)):
-        return dataclasses.field(default_factory=lambda: default, metadata=meta)
-    return dataclasses.field(default=default, metadata=meta)
+# Sections that other modules take from here, wherever they are written down.
+__all__ = [
+    "Action",
+    "Audio",
+    "Button",
+    "Config",
+    "Cues",
+    "Endpoint",
+    "Kiosk",
+    "Lamp",
+    "Ops",
+    "Panel",
+    "Persona",
+    "Policy",
+    "Rate",
+    "Recording",
+    "RelayAction",
+    "SecretRef",
+    "SensorAction",
+    "Session",
+    "StaffAction",
+    "Talk",
+    "Tool",
+    "yaml_name",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +59,20 @@ class Kiosk:
 class Endpoint:
     """One service. The first healthy one serves."""
 
-    dialect: str = option("how the service speaks", choices=("hydra", "local"), applies="session")
+    dialect: str = option(f"how the service speaks: {', '.join(DIALECTS)}", applies="session")
     url: str | None = option("address; default: the dialect's own", None, applies="session")
-    model: str = option("model tag", "hydra-v1.1", applies="session")
+    model: str | None = option("model tag; default: the dialect's own", None, applies="session")
     voice: str | None = option("voice name; Hydra answers an unknown one with an error", None, applies="session")
     key: SecretRef | None = option("where the API key lies", None, applies="session")
-    auth: str = option("how the key is sent", "query", choices=("query", "header"), applies="session")
+    auth: str | None = option(
+        "how the key is sent; default: the dialect's own way",
+        None,
+        choices=("query", "header", "subprotocol"),
+        applies="session",
+    )
+    profile: Mapping[str, object] = option(
+        "changes of the dialect, for a service that speaks it a little differently", {}, applies="session"
+    )
     out_rate_hz: int | None = option(
         "rate of the answer when the service does not name one", None, low=8000, high=48000, applies="session"
     )
@@ -75,47 +91,6 @@ class Persona:
         applies="session",
     )
     greet: bool = option("the model speaks first when a person opens the conversation", False, applies="session")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Talk:
-    """When the visitor is heard."""
-
-    mode: str = option(
-        "how a conversation is opened", "push_to_talk", choices=("push_to_talk", "tap_to_talk", "voice", "open")
-    )
-    preroll_ms: int = option("speech kept from before the gate opened or the button went down", 300, low=0, high=1000)
-    start_ms: int = option("this much speech within start_window_ms opens the gate", 80, low=20, high=500)
-    start_window_ms: int = option("window in which start_ms of speech is sought", 100, low=20, high=1000)
-    hangover_ms: int = option("silence that closes the gate", 700, low=100, high=3000)
-    vad_aggressiveness: int = option("webrtcvad mode; 3 rejects most noise", 3, low=0, high=3)
-    min_dbfs: float = option("chunks quieter than this are never speech", -55.0, low=-90, high=-10)
-    connect_buffer_s: float = option("speech kept while the link is opened", 10.0, low=1, high=60)
-    end_of_turn_s: float = option("zeros sent after speech until the service ends the turn", 3.0, low=0.2, high=10)
-    keepalive_s: float = option("a short burst of zeros this often while a session is open", 10.0, low=1, high=25)
-    linger_s: float = option("the session is closed after this long without speech", 20.0, low=1, high=600)
-    answer_s: float = option("how long an answer may be awaited", 15.0, low=2, high=120)
-    longest_turn_s: float = option(
-        "a turn is ended after this long (a stuck button, a noisy hall)", 45.0, low=5, high=300
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Audio:
-    """Microphone and speaker: ``alsa:CARD_ID pulse pulse:SERVER default file:PATH.wav null``."""
-
-    input: str = option("where the visitor's voice comes from", "default")
-    output: str = option("where answers go to", "default")
-    echo: str = option(
-        "half_duplex: deaf while speaking; system, hardware: an echo canceller outside kioskd",
-        "half_duplex",
-        choices=("half_duplex", "system", "hardware"),
-    )
-    echo_tail_ms: int = option("half_duplex: deaf for this long after the last sample", 250, low=0, high=2000)
-    output_idle_s: float = option("the output is closed after this long without sound", 5.0, low=0.2, high=3600)
-    volume: float = option("1.0 is full scale", 1.0, low=0.0, high=1.0, applies="live")
-    cue_volume: float = option("volume of the short local sounds", 0.3, low=0.0, high=1.0, applies="live")
-    longest_answer_s: float = option("audio beyond this is refused", 120.0, low=5, high=600)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ _LONGEST_NUMBER = 40  # a guess; int() of a megabyte of digits would hold the lo
 
 # Words that an owner may well try, and why they are refused.
 _WHY_NOT = {
-    ("mode", "wake_word"): "wake words are not built into this version; use voice, or push_to_talk with a button",
-    ("echo", "cancel"): "kioskd has no echo canceller of its own yet; use half_duplex, system or hardware",
+    ("mode", "vad"): "the kiosk listens by itself in mode voice",
+    ("confirm_vad", "silero"): "that is the neural detector; write neural",
 }
 _WHY_BOUND = {"keepalive_s": "the service closes a session after 30 s without a frame"}  # Hydra reference A9
 

@@ -11,7 +11,7 @@ from typing import Callable
 
 from kioskd.core import events as ev
 from kioskd.core.arguments import check
-from kioskd.core.effects import AskResponse, CommitIntent, PlayCue, RecordOutcome, RunAction, SendOutput, SendText
+from kioskd.core.effects import AskResponse, CommitIntent, RecordOutcome, RunAction, SendOutput, SendText
 from kioskd.core.policy import Decision, Facts, Verdict, judge
 from kioskd.core.regions import CALL, Signal, move
 from kioskd.core.state import CallState, State
@@ -75,7 +75,7 @@ def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
     elif decision.verdict is Verdict.CONFIRM:
         call.state = move(CALL, call.state, Signal.HELD_BACK)
         answer(s, call, "needs_confirmation", decision.say or ASK_HAND)
-        s.emit(PlayCue("confirm"))
+        s.cue("confirm")
         s.set_timer("confirm", now + call.tool.policy.confirm_s)
     else:
         call.state = move(CALL, call.state, Signal.REFUSED)
@@ -162,6 +162,7 @@ def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
         return
     # Said while the lock is released, not after: a visitor who hears "open" must find it open.
     call.told = True
+    s.cue("done")
     answer(s, call, "done", call.tool.say_done)
     if call.confirmed_at:
         took_ms = round((e.at - call.confirmed_at) * 1000, 1)
@@ -204,13 +205,15 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
     s.emit(RecordOutcome(call.key, call.tool.name, outcome, why))
     s.note("tool", f"{call.tool.name}: {outcome} ({why})", tool=call.tool.name, call=call.key.call_id, outcome=outcome)
     if not (call.told and outcome == "done"):
+        if outcome == "done" and call.tool.class_ != "read":
+            s.cue("done")
         answer(s, call, outcome, say, result=result, speak=now is not None)
     if outcome == "done":
         s.counts.calls_done += 1
         return
     s.counts.calls_refused += 1
     if now is not None:
-        s.emit(PlayCue("refused"))
+        s.cue("refused")
         show_refusal(s, now)
 
 

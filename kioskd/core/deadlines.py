@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from kioskd.core import confirmation, turns
+from kioskd.core import confirmation, examining, recording, turns
 from kioskd.core.effects import CancelResponse, CutPlayback
 from kioskd.core.regions import PLAYING, RESPONSE, Signal, move
 from kioskd.core.state import State
@@ -35,8 +35,12 @@ def answer_expired(s: State, now: float) -> None:
     if online and not s.heard:
         unheard(s)
         return
-    why = "the service did not answer" if online else "no connection to the service"
-    turns.lose_turn(s, now, why, cue="again" if online else "offline")
+    if online:
+        turns.lose_turn(s, now, "the service did not answer", cue="again")
+    elif s.link is Link.BUSY:
+        turns.lose_turn(s, now, "the service has no room at the moment", cue="busy")
+    else:
+        turns.lose_turn(s, now, "no connection to the service", cue="offline")
     if online:
         # A session that takes speech and gives nothing is not worth keeping: the next turn gets a new one.
         turns.unwant(s, "the service did not answer")
@@ -97,6 +101,8 @@ TIMERS: Mapping[str, Callable[[State, float], None]] = {
     "linger": linger_expired,
     "hold": confirmation.hold_expired,
     "confirm": confirmation.confirm_expired,
+    "examine": examining.expired,
+    "record": recording.expired,
     "breath": flag_expired("breathing", False),
     "tail": flag_expired("tail", False),
     "refused": flag_expired("refused", False),

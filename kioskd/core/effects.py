@@ -65,6 +65,15 @@ class CancelResponse(Effect):
     response: str
 
 
+@dataclass(frozen=True, slots=True)
+class TruncateResponse(Effect):
+    """The visitor heard only ``heard_ms`` of it; dialects with ``truncate`` tell the service, the others do nothing."""
+
+    session: str
+    response: str
+    heard_ms: int
+
+
 # -- audio ---------------------------------------------------------------------------------------
 
 
@@ -109,8 +118,15 @@ class DuckPlayback(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepOutput(Effect):
+    """Have the output open although nothing sounds: a conversation lasts, and an answer must not wait for a card."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlayCue(Effect):
-    """A short local sound: woken, confirm, refused, done, again, offline."""
+    """A short local sound: a key of ``audio.cues``."""
 
     name: str
 
@@ -118,6 +134,20 @@ class PlayCue(Effect):
 @dataclass(frozen=True, slots=True)
 class Mute(Effect):
     """Close (or reopen) the capture device."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMute(Effect):
+    """Remember over a restart that the owner muted (or unmuted) the kiosk."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Effect):
+    """Begin or end a recording for support."""
 
     on: bool
 
@@ -180,6 +210,7 @@ class Show(Effect):
     confirming: bool
     muted: bool
     refused: bool
+    recording: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,14 @@ class GateCalmed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WakeHeard(Event):
+    """The wake word was heard (Feed.WAKE). ``at``: capture time of its end. Speech behind it opens the gate."""
+
+    word: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class UplinkOverflowed(Event):
     """The uplink lane was full and dropped its oldest audio: the turn is no longer whole."""
 
@@ -97,6 +105,15 @@ class PlaybackStarted(Event):
 class PlaybackDrained(Event):
     """The lane is empty and the device has played what it was given."""
 
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackCut(Event):
+    """A cut took effect. ``heard_ms``: how much of the response ``response`` the device had really played by then."""
+
+    response: str
+    heard_ms: int
     at: float
 
 
@@ -254,6 +271,25 @@ class ThreadDied(Event):
 
     thread: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAsked(Event):
+    """The owner asked to begin or end a recording for support (kioskctl)."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorBegan(Event):
+    """The doctor wants to measure the room. The machine lets it (``State.examining``) when nobody uses the kiosk."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorEnded(Event):
+    """The doctor is done. ``reason``: a sentence when it gave up, else empty."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

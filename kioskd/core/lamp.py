@@ -22,6 +22,7 @@ class Seen(NamedTuple):
     phase: Phase
     confirming: bool
     refused: bool
+    recording: bool
 
 
 class Colour(NamedTuple):
@@ -124,6 +125,16 @@ LADDER: tuple[Rung, ...] = (
         "Press and hold the button to confirm.",
         lambda seen: seen.confirming,
     ),
+    # Above what the kiosk does: whoever stands before it is to know of it all the time, not only while nobody speaks.
+    Rung(
+        "recording",
+        WHITE,
+        "white",
+        (850, 150),
+        "lit, with a short gap every second",
+        "What the microphone hears is recorded for support, and stays on this box.",
+        lambda seen: seen.recording,
+    ),
     Rung(
         "acting",
         CYAN,
@@ -191,9 +202,18 @@ class Light:
     next_change: float | None
 
 
-def light(health_ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool, t: float) -> Light:
+def light(
+    health_ok: bool,
+    link: Link,
+    mute: bool,
+    phase: Phase,
+    confirming: bool,
+    refused: bool,
+    t: float,
+    recording: bool = False,
+) -> Light:
     """What the lamp shows at ``t`` (monotonic seconds): the topmost rung that applies, at its place in the rhythm."""
-    seen = Seen(health_ok, link, mute, phase, confirming, refused)
+    seen = Seen(health_ok, link, mute, phase, confirming, refused, recording)
     return glow(next(rung.name for rung in LADDER if rung.applies(seen)), t)
 
 

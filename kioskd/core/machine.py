@@ -1,8 +1,8 @@
 """The one machine: ``step(event, now) -> effects``. Pure: the same events at the same times give the same effects.
 
-It holds five regions (regions.py; drawn in docs/machine.md). turns.py, calls.py, confirmation.py and deadlines.py
-say what each event means; what follows from the state alone (the feed, the lamp, whether the conversation rests) is
-derived here after every step, so no event can forget it.
+It holds five regions (regions.py; drawn in docs/machine.md). The modules beside this one say what each event means
+(HANDLERS names them); what follows from the state alone (the feed, the ducking, the lamp, whether the conversation
+rests) is derived here after every step, so no event can forget it.
 """
 
 from __future__ import annotations
@@ -10,91 +10,24 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from kioskd.config.sections import Config
-from kioskd.core import calls, confirmation, turns
+from kioskd.core import calls, examining, muting, opening, recording, sounding, turns
 from kioskd.core import events as ev
-from kioskd.core.effects import Effect, Mute as MuteEffect, PlayCue, Quit, SetFeed, Show, WatchBargeIn
+from kioskd.core.effects import DuckPlayback, Effect, KeepOutput, Mute as MuteEffect, Quit, SetFeed, Show, WatchBargeIn
 from kioskd.core.deadlines import TIMERS
-from kioskd.core.regions import MUTE, MuteSignal, Signal, move
-from kioskd.core.state import TALK, State
-from kioskd.core.words import Call, Feed, Phase, Response, Turn
+from kioskd.core.regions import MUTE, MuteSignal, move
+from kioskd.core.state import USUAL_TAIL_MS, State
+from kioskd.core.words import Call, Feed, PartState, Phase, Playing, Response, Turn
 
 EventHandler = Callable[[State, ev.Event, float], None]
 
 
-def pressed(s: State, e: ev.Pressed, now: float) -> None:
-    """The talk button went down."""
-    s.down[e.name] = e.at
-    if e.name != TALK:
-        return
-    call = s.confirming
-    if call is not None:
-        confirmation.press(s, call, e.at, now)
-        return
-    s.note("turn", "talk pressed")
-    if s.muted:
-        s.note("turn", "muted: the press is not heard")
-        s.emit(PlayCue("refused"))
-        return
-    s.last_person_at = now
-    if s.speaking:
-        turns.barge_in(s, "the talk button")
-    if s.config.talk.mode == "push_to_talk":
-        s.talking = True
-        turns.fed(s, now, "the talk button")
-    elif s.config.talk.mode == "tap_to_talk":
-        tapped(s)
-    else:
-        turns.want(s, "the talk button")
-
-
-def tapped(s: State) -> None:
-    """A tap opens the conversation; a tap while it is open ends it."""
-    if s.talking:
-        turns.leave_turn(s, Signal.HUSHED)
-        turns.unwant(s, "the talk button ended the conversation")
-    else:
-        s.talking = True
-        turns.want(s, "the talk button")
-
-
-def released(s: State, e: ev.Released, now: float) -> None:
-    """The talk button came up. The turn itself ends with the hangover (GateClosed)."""
-    s.down.pop(e.name, None)
-    if e.name != TALK:
-        return
-    confirmation.release(s, e.at, now)
-    if s.config.talk.mode == "push_to_talk" and s.talking:
-        s.talking = False
-        s.note("turn", "talk released")
-
-
-def mute_by(s: State, signal: MuteSignal, now: float) -> None:
-    """Move the mute region, and do what a change of it means."""
-    before = s.muted
-    s.mute = move(MUTE, s.mute, signal)
-    if s.muted == before:
-        return
-    s.note("mute", "on" if s.muted else "off", switch=s.mute.value)
-    s.emit(MuteEffect(s.muted))
-    if s.muted:
-        s.talking = False
-        turns.leave_turn(s, Signal.HUSHED)
-        calls.cancel_calls(s, "muted", lambda call: True)
-
-
-def mute_switched(s: State, e: ev.MuteSwitched, now: float) -> None:
-    """The hardware switch."""
-    mute_by(s, MuteSignal.HARD_ON if e.on else MuteSignal.HARD_OFF, now)
-
-
-def mute_asked(s: State, e: ev.MuteAsked, now: float) -> None:
-    """The owner's word."""
-    mute_by(s, MuteSignal.SOFT_ON if e.on else MuteSignal.SOFT_OFF, now)
-
-
 def part_changed(s: State, e: ev.PartChanged, now: float) -> None:
-    """A part of the house says how it is; health keeps the verdict, the machine only tells."""
+    """A part of the house says how it is. Health keeps the verdict; here stands what the conversation must know."""
     s.note("part", f"{e.part} {e.state.value}" + (f": {e.reason}" if e.reason else ""), part=e.part)
+    if e.part == "echo" and e.state in (PartState.FAILED, PartState.RUNNING):
+        s.echo_failed = e.state is PartState.FAILED
+    if e.part == recording.PART and e.state is PartState.FAILED:
+        recording.end(s, e.reason)
 
 
 def thread_died(s: State, e: ev.ThreadDied, now: float) -> None:
@@ -113,21 +46,24 @@ def end(s: State, code: int, reason: str) -> None:
     """Begin nothing more: rooms take a moment to close, and the service may go on asking meanwhile."""
     s.stopping = True
     calls.cancel_calls(s, "kioskd stops", lambda call: True)
+    recording.end(s, "kioskd stops")
     s.emit(Quit(code, reason))
 
 
 HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
-    ev.Pressed: pressed,
-    ev.Released: released,
-    ev.MuteSwitched: mute_switched,
-    ev.MuteAsked: mute_asked,
+    ev.Pressed: opening.pressed,
+    ev.Released: opening.released,
+    ev.MuteSwitched: muting.mute_switched,
+    ev.MuteAsked: muting.mute_asked,
     ev.GateOpened: turns.gate_opened,
     ev.GateClosed: turns.gate_closed,
-    ev.GateStirred: turns.gate_stirred,
-    ev.GateCalmed: turns.gate_calmed,
+    ev.GateStirred: sounding.gate_stirred,
+    ev.GateCalmed: sounding.gate_calmed,
+    ev.WakeHeard: opening.wake_heard,
     ev.UplinkOverflowed: turns.uplink_overflowed,
     ev.PlaybackStarted: turns.playback_started,
-    ev.PlaybackDrained: turns.playback_drained,
+    ev.PlaybackDrained: sounding.playback_drained,
+    ev.PlaybackCut: sounding.playback_cut,
     ev.LinkChanged: turns.link_changed,
     ev.SessionReady: turns.session_ready,
     ev.SessionEnded: turns.session_ended,
@@ -144,6 +80,9 @@ HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
     ev.RelaySwitched: calls.relay_switched,
     ev.PartChanged: part_changed,
     ev.ThreadDied: thread_died,
+    ev.RecordAsked: recording.asked,
+    ev.DoctorBegan: examining.began,
+    ev.DoctorEnded: examining.ended,
     ev.StopAsked: stop_asked,
 }
 
@@ -154,14 +93,23 @@ class Machine:
     Args:
         config: the effective configuration.
         started_at: monotonic seconds at which the process began; nothing moves in the first seconds after it.
+        measured_tail_ms: how long a sound hangs in this room, where the doctor has measured it.
+        muted: the owner muted the kiosk before it was started afresh.
     """
 
-    def __init__(self, config: Config, started_at: float) -> None:
-        self.state = State(config, started_at)
+    def __init__(
+        self, config: Config, started_at: float, measured_tail_ms: int = USUAL_TAIL_MS, muted: bool = False
+    ) -> None:
+        self.state = State(config, started_at, measured_tail_ms)
+        if muted:
+            self.state.mute = move(MUTE, self.state.mute, MuteSignal.SOFT_ON)
 
     def begin(self, now: float) -> list[Effect]:
         """The effects of being there at all: the feed, the lamp, and in ``open`` mode a session."""
         s = self.state
+        if s.muted:
+            s.note("mute", "on, as before the restart", switch=s.mute.value)
+            s.emit(MuteEffect(True))
         if s.config.talk.mode == "open":
             turns.want(s, "talk.mode is open")
         return self._derive(now)
@@ -194,35 +142,51 @@ class Machine:
     def _derive(self, now: float) -> list[Effect]:
         """What follows from the state alone."""
         s = self.state
+        examining.look_around(s)
         rest(s, now)
         stay_open(s)
-        feed = wanted_feed(s)
-        if feed != s.feed:
-            s.feed = feed
-            s.emit(SetFeed(*feed))
-        watching = s.speaking and not s.half_duplex and not s.muted
-        if watching != s.watching:
-            s.watching = watching
-            s.emit(WatchBargeIn(watching))
-        shown = (phase(s), s.confirming is not None, s.muted, s.refused)
+        self._feed()
+        ducked = s.playing is Playing.DUCKED
+        if ducked != s.ducked:
+            s.ducked = ducked
+            s.emit(DuckPlayback(ducked))
+        # A conversation that never ends would keep the card awake for years: there output_idle_s decides.
+        conversing = s.wanted and s.config.talk.mode != "open"
+        if conversing != s.conversing:
+            s.conversing = conversing
+            s.emit(KeepOutput(conversing))
+        shown = (phase(s), s.confirming is not None, s.muted, s.refused, s.recording)
         if shown != s.shown:
             s.shown = shown
             s.emit(Show(*shown))
         out, s.out = s.out, []
         return out
 
+    def _feed(self) -> None:
+        """What goes up. While the kiosk speaks in full duplex, only what the gate takes for near-end speech does."""
+        s = self.state
+        feed = wanted_feed(s)
+        watching = s.speaking and not s.half_duplex and feed[0] in (Feed.GATED, Feed.ALWAYS)
+        # The watch begins before the feed is widened, and ends after it is narrowed: in between nothing slips through.
+        if watching and not s.watching:
+            s.emit(WatchBargeIn(True))
+        if feed != s.feed:
+            s.feed = feed
+            s.emit(SetFeed(*feed))
+        if s.watching and not watching:
+            s.emit(WatchBargeIn(False))
+        s.watching = watching
+
 
 def wanted_feed(s: State) -> tuple[Feed, bool]:
     """What the capture thread shall give to the lane, from the state alone, and whether it is to be deaf."""
-    if s.breathing or (s.half_duplex and (s.speaking or s.tail)):
+    if s.muted or s.breathing or s.examining or (s.half_duplex and (s.speaking or s.tail)):
         return Feed.NEVER, True
-    if s.muted:
-        return Feed.NEVER, False
     mode = s.config.talk.mode
     if mode == "push_to_talk":
         return (Feed.ALWAYS if s.talking else Feed.NEVER), False
-    if mode == "tap_to_talk":
-        return (Feed.GATED if s.talking else Feed.NEVER), False
+    if s.opened_by_hand and not s.talking:
+        return (Feed.NEVER if mode == "tap_to_talk" else Feed.WAKE), False
     return (Feed.ALWAYS if mode == "open" else Feed.GATED), False
 
 
@@ -236,7 +200,7 @@ def phase(s: State) -> Phase:
         return Phase.LISTENING
     if s.turn is Turn.WAITING or s.response is Response.STREAMING:
         return Phase.THINKING
-    if s.config.talk.mode == "tap_to_talk" and s.talking:
+    if s.opened_by_hand and s.talking:
         return Phase.LISTENING
     return Phase.IDLE
 

@@ -100,11 +100,11 @@ PLAYING: Mapping[Playing, Mapping[Signal, Playing]] = {
         Signal.EXPIRED: Playing.SILENT,
         Signal.STIRRED: Playing.DUCKED,
     },
+    # Confirmed speech moves nothing here: what plays is cut, and its fade is not to be raised on its last step.
     Playing.DUCKED: {
         Signal.DRAINED: Playing.SILENT,
         Signal.EXPIRED: Playing.SILENT,
         Signal.CALMED: Playing.SPEAKING,
-        Signal.FED: Playing.SPEAKING,  # confirmed: what plays is being cut
     },
 }
 

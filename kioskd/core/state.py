@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 from typing import Mapping
 
 from kioskd.config.sections import Config, Tool
-from kioskd.core.effects import ClearTimer, Effect, Note, SetTimer
+from kioskd.core.effects import ClearTimer, Effect, Note, PlayCue, SetTimer
 from kioskd.core.regions import Mute
 from kioskd.core.words import Call, CallKey, Feed, Link, Phase, Playing, Response, Turn
 
+# Deaf for this long after the last sample in half-duplex, where nobody measured the room: a small hall's echo has
+# fallen by 40 dB then (RT60 of 0.4 s).
+USUAL_TAIL_MS = 250
+# Answers of the live session whose cut may still be told to the service. A cut is told within a period or three, so
+# the last few are plenty; a hostile service cannot make them more.
+REMEMBERED_ANSWERS = 8
+# Of ``audio.cues``: no sound at all.
+SILENT = "silent"
 # The one button that talks and confirms (config: panel.talk).
 TALK = "talk"
 
@@ -51,6 +59,7 @@ class State:
 
     config: Config
     started_at: float
+    measured_tail_ms: int = USUAL_TAIL_MS  # what the doctor found in this room
     turn: Turn = Turn.QUIET
     response: Response = Response.NONE
     playing: Playing = Playing.SILENT
@@ -59,10 +68,14 @@ class State:
     session: str = ""
     endpoint: str = ""
     response_id: str = ""
+    answers: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_ANSWERS))  # of the live session
     wanted: bool = False  # a session is wanted
-    talking: bool = False  # push-to-talk: held; tap-to-talk: the conversation is open
+    talking: bool = False  # push-to-talk: held; tap-to-talk and wake word: the conversation is open
     breathing: bool = False  # the feed is shut for a moment so that a lost turn ends for the lane too
     tail: bool = False  # half-duplex: the last sound still hangs in the room
+    recording: bool = False  # a recording for support runs
+    echo_failed: bool = False  # echo: cancel does not cancel at the moment
+    examining: bool = False  # the doctor measures the room: the kiosk is deaf to its own sweep
     stopping: bool = False  # the process ends: nothing is begun any more
     rotate: bool = False  # the session is old: close it at the next quiet moment
     refused: bool = False  # the lamp shows a refusal for a moment
@@ -78,7 +91,9 @@ class State:
     rested_at: float | None = None  # when the visitor's word ended; for the latency note
     feed: tuple[Feed, bool] | None = None  # with whether it is deaf
     watching: bool = False
-    shown: tuple[Phase, bool, bool, bool] | None = None
+    conversing: bool = False  # the output is kept open
+    ducked: bool = False
+    shown: tuple[Phase, bool, bool, bool, bool] | None = None
     resting: bool = True
     timers: dict[str, int] = field(default_factory=dict)
     generation: int = 0
@@ -92,6 +107,11 @@ class State:
     def note(self, kind: str, text: str, **data: object) -> None:
         """Write a line for journal and timeline."""
         self.out.append(Note(kind, text, tuple(data.items())))
+
+    def cue(self, name: str) -> None:
+        """A short local sound, if the owner wants one there."""
+        if getattr(self.config.audio.cues, name) != SILENT:
+            self.out.append(PlayCue(name))
 
     def set_timer(self, name: str, at: float) -> None:
         """Start (or move) a timer."""
@@ -120,6 +140,23 @@ class State:
         return self.playing is not Playing.SILENT
 
     @property
+    def echo_tail_ms(self) -> int:
+        """The owner's word, else what was measured."""
+        given = self.config.audio.echo_tail_ms
+        return self.measured_tail_ms if given is None else given
+
+    @property
     def half_duplex(self) -> bool:
-        """Deaf while speaking."""
-        return self.config.audio.echo == "half_duplex"
+        """Deaf while speaking: the owner's word, or because nothing cancels the echo."""
+        echo = self.config.audio.echo
+        return echo == "half_duplex" or (echo == "cancel" and self.echo_failed)
+
+    @property
+    def opened_by_hand(self) -> bool:
+        """A tap or a wake word opens the conversation; from then on the local gate decides, until it rests."""
+        return self.config.talk.mode in ("tap_to_talk", "wake_word")
+
+    @property
+    def sounding_id(self) -> str:
+        """The answer of which something may still sound or come; empty when there is none."""
+        return "" if self.response is Response.NONE else self.response_id

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from kioskd.core import events as ev
 from kioskd.core.calls import cancel_calls
-from kioskd.core.effects import CancelResponse, CloseLink, CutPlayback, DropUplink, DuckPlayback, OpenLink, PlayCue
+from kioskd.core.effects import CloseLink, CutPlayback, DropUplink, OpenLink
 from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
+from kioskd.core.sounding import barge_in
 from kioskd.core.state import State
-from kioskd.core.words import Link, Playing, Response, Turn
+from kioskd.core.words import Link, Response, Turn
 
 # The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
 # as if it were a whole one. A guess: about the length of a word.
@@ -51,7 +52,7 @@ def unwant(s: State, reason: str) -> None:
     """Let the session go."""
     s.wanted = False
     s.rotate = False
-    if s.config.talk.mode == "tap_to_talk":
+    if s.opened_by_hand:
         s.talking = False
     s.emit(CloseLink(reason))
 
@@ -64,6 +65,8 @@ def rested(s: State, now: float) -> None:
     s.rested_at = now
     s.clear_timer("longest_turn")
     s.set_timer("answer", now + s.config.talk.answer_s)
+    if s.session:
+        s.cue("understood")
 
 
 def leave_turn(s: State, signal: Signal) -> bool:
@@ -82,9 +85,11 @@ def lose_turn(s: State, now: float, why: str, cue: str = "again") -> None:
     if not leave_turn(s, Signal.LOST):
         return
     s.counts.turns_lost += 1
-    s.talking = False
+    if s.config.talk.mode != "wake_word":
+        s.talking = False  # who opened it with a word just says it again
     s.rested_at = None
-    s.emit(DropUplink(why), PlayCue(cue))
+    s.emit(DropUplink(why))
+    s.cue(cue)
     s.note("turn", f"given up: {why}", lost=True)
     breathe(s, now)
 
@@ -95,24 +100,16 @@ def breathe(s: State, now: float) -> None:
     s.set_timer("breath", now + BREATH_S)
 
 
-def barge_in(s: State, why: str) -> None:
-    """The visitor speaks over the kiosk: silence now, by epoch and by response id."""
-    s.emit(CutPlayback(s.response_id))
-    if s.playing is Playing.DUCKED:
-        s.playing = move(PLAYING, s.playing, Signal.FED)
-        s.emit(DuckPlayback(False))
-    if s.response is Response.STREAMING:
-        s.emit(CancelResponse(s.session, s.response_id))
-    cancel_calls(s, "the visitor spoke over it", lambda call: True)
-    s.note("speech", f"cut: {why}")
-
-
 # -- audio events --------------------------------------------------------------------------------
 
 
 def gate_opened(s: State, e: ev.GateOpened, now: float) -> None:
     """The local gate heard speech."""
-    if s.muted:
+    if s.muted or s.examining:
+        return
+    if s.opened_by_hand and not s.talking:
+        # It was on its way when the conversation was closed, and nobody opened another.
+        s.emit(DropUplink("the conversation is over"))
         return
     s.note("gate", "speech heard", at=e.at)
     if s.speaking and not s.half_duplex:
@@ -124,20 +121,6 @@ def gate_closed(s: State, e: ev.GateClosed, now: float) -> None:
     """The utterance is over; its last chunk is in the lane."""
     s.note("gate", "speech ended", at=e.at)
     rested(s, now)
-
-
-def gate_stirred(s: State, e: ev.GateStirred, now: float) -> None:
-    """Maybe the visitor: lower the voice until it is known."""
-    if s.playing is Playing.SPEAKING:
-        s.playing = move(PLAYING, s.playing, Signal.STIRRED)
-        s.emit(DuckPlayback(True))
-
-
-def gate_calmed(s: State, e: ev.GateCalmed, now: float) -> None:
-    """It was noise: go on with what is already here."""
-    if s.playing is Playing.DUCKED:
-        s.playing = move(PLAYING, s.playing, Signal.CALMED)
-        s.emit(DuckPlayback(False))
 
 
 def uplink_overflowed(s: State, e: ev.UplinkOverflowed, now: float) -> None:
@@ -167,18 +150,6 @@ def playback_started(s: State, e: ev.PlaybackStarted, now: float) -> None:
             s.note("turn", "given up: the kiosk began to speak over the visitor", lost=True)
 
 
-def playback_drained(s: State, e: ev.PlaybackDrained, now: float) -> None:
-    """The card has fallen silent."""
-    if s.speaking:
-        s.note("speech", "the kiosk is silent")
-        if s.half_duplex and s.config.audio.echo_tail_ms:
-            s.tail = True
-            s.set_timer("tail", now + s.config.audio.echo_tail_ms / 1000)
-    s.playing = move(PLAYING, s.playing, Signal.DRAINED)
-    s.response = move(RESPONSE, s.response, Signal.DRAINED)
-    s.clear_timer("speak")
-
-
 # -- link events ---------------------------------------------------------------------------------
 
 
@@ -194,9 +165,12 @@ def link_changed(s: State, e: ev.LinkChanged, now: float) -> None:
 def session_ready(s: State, e: ev.SessionReady, now: float) -> None:
     """A session takes audio."""
     s.session, s.endpoint = e.session, e.endpoint
+    s.answers.clear()
     s.rotate = False
     s.set_timer("session", now + s.config.session.longest_s)
     s.note("session", "ready", session=e.session, endpoint=e.endpoint)
+    if s.turn is Turn.WAITING:
+        s.cue("understood")
 
 
 def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
@@ -204,6 +178,7 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
     if e.session != s.session:
         return
     s.session = ""
+    s.answers.clear()
     s.response = move(RESPONSE, s.response, Signal.LOST)
     for timer in ("session", "stream", "settle"):
         s.clear_timer(timer)
@@ -251,6 +226,7 @@ def response_created(s: State, e: ev.ResponseCreated, now: float) -> None:
         s.counts.turns_answered += 1
     s.response = move(RESPONSE, s.response, Signal.ANSWERED)
     s.response_id = e.response
+    s.answers.append(e.response)
     s.clear_timer("settle")
     s.set_timer("stream", now + s.config.audio.longest_answer_s)
 
@@ -268,7 +244,7 @@ def response_done(s: State, e: ev.ResponseDone, now: float) -> None:
     if e.status in ("failed", "incomplete"):
         s.note("session", f"the answer is {e.status}: {e.reason or 'no reason given'}", status=e.status)
         if e.status == "failed":
-            s.emit(PlayCue("again"))
+            s.cue("again")
 
 
 def service_complained(s: State, e: ev.ServiceComplained, now: float) -> None:

@@ -75,6 +75,29 @@ class Vad:
         Raises:
             ValueError: another length.
         """
+        # The level last, and on demand: it costs as much as the detector, and silence needs neither.
+        return self.hears(pcm) and power(pcm) >= self._min_power
+
+    def is_candidate(self, pcm: bytes) -> bool:
+        """The same: nothing here confirms (see audio/detector.py, where something does)."""
+        return self.is_speech(pcm)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the last chunk may be speech though it was not called so: never, this one has no doubts."""
+        return False
+
+    @property
+    def fault(self) -> str:
+        """What is missing: nothing."""
+        return ""
+
+    def hears(self, pcm: bytes) -> bool:
+        """webrtcvad's word alone, whatever the level.
+
+        Raises:
+            ValueError: another length.
+        """
         if len(pcm) != CHUNK_BYTES:
             raise ValueError(f"a chunk has {CHUNK_BYTES} bytes, not {len(pcm)}")
         self._pcm = pcm
@@ -83,8 +106,7 @@ class Vad:
         if self._unlearned:
             self._unlearned -= 1
             return False
-        # Last, and the level on demand: it costs as much as the detector, and silence needs neither.
-        return speech and power(pcm) >= self._min_power
+        return speech
 
     @property
     def level_dbfs(self) -> float:

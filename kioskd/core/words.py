@@ -78,6 +78,7 @@ class Feed(Enum):
     """What the capture thread gives to the uplink lane."""
 
     NEVER = "never"
+    WAKE = "wake"  # nothing until the wake word; then what follows it, and from there on as GATED
     GATED = "gated"  # while the local gate is open, with its preroll
     ALWAYS = "always"  # every chunk
 

@@ -21,6 +21,8 @@ DRIVER_DEBOUNCE_S = 0.002
 STOP_S = 2.0
 
 _KIND = {"talk": "button", "mute": "switch"}
+# A switch that cannot be read may well stand at mute: what people said to it with their hand comes before talking.
+_UNREAD = "; the microphone stays closed: mend it and restart kioskd, or take panel.mute out of the configuration"
 
 
 class ButtonLine(Protocol):
@@ -62,6 +64,9 @@ class Contacts:
         clock: monotonic seconds, the clock of the lines.
         longest_press_s: a button held longer is stuck.
         troubles: where what does not work is said.
+
+    Attributes:
+        muted: the mute switch stands at mute, or cannot be read.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Contacts:
         longest_press_s: float,
         troubles: Troubles,
     ) -> None:
+        self.muted = False
         self._lines = lines
         self._post = post
         self._clock = clock
@@ -91,8 +97,11 @@ class Contacts:
     def _open_buttons(self, talk: sections.Button | None, mute: sections.Button | None) -> None:
         if talk is not None and self._open_button("talk", talk, self._talk_edge):
             self._start_talk(talk)
-        if mute is not None and self._open_button("mute", mute, self._mute_edge):
-            self._start_mute(mute)
+        if mute is not None:
+            if self._open_button("mute", mute, self._mute_edge):
+                self._start_mute(mute)
+            else:
+                self._post_mute(True)
         if self._open:
             self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
             self._thread.start()
@@ -109,9 +118,17 @@ class Contacts:
                 on_lost=lambda sentence: self._lost(name, sentence),
             )
         except OSError as error:
-            self._troubles.say(name, f"The {name} {_KIND[name]}: {error}")
+            self._say(name, str(error))
             return False
         return True
+
+    def _say(self, name: str, sentence: str) -> None:
+        unread = _UNREAD if name == "mute" else ""
+        self._troubles.say(name, f"The {name} {_KIND[name]}: {sentence.rstrip('.') if unread else sentence}{unread}")
+
+    def _post_mute(self, on: bool) -> None:
+        self.muted = on
+        self._post(MuteSwitched(on))
 
     def _start_talk(self, button: sections.Button) -> None:
         # Edges before this are dropped; the level is read after them and knows them all.
@@ -119,7 +136,7 @@ class Contacts:
             try:
                 down = self._open["talk"].is_pressed
             except OSError as error:
-                self._troubles.say("talk", f"The talk button: {error}")
+                self._say("talk", str(error))
                 return
             self._talk = PushButton(button.debounce_ms / 1000, self._longest_press_s, down)
             if down:
@@ -134,10 +151,11 @@ class Contacts:
             try:
                 on = self._open["mute"].is_pressed
             except OSError as error:
-                self._troubles.say("mute", f"The mute switch: {error}")
+                self._say("mute", str(error))
+                self._post_mute(True)
                 return
             self._mute = Debounce(button.debounce_ms / 1000, on)
-            self._post(MuteSwitched(on))
+            self._post_mute(on)
 
     # -- what happens there: driver threads and the panel's own ----------------------------------
 
@@ -163,7 +181,7 @@ class Contacts:
 
     def _tell_mute(self, settled: bool) -> None:
         if settled and self._mute is not None:
-            self._post(MuteSwitched(self._mute.level))
+            self._post_mute(self._mute.level)
 
     def _tell_talk(self, what: What, at: float) -> None:
         if what is What.DOWN:
@@ -180,13 +198,19 @@ class Contacts:
             self._troubles.say("talk", "")
 
     def _lost(self, name: str, sentence: str) -> None:
-        """Driver thread: the line's chip is gone. A button that was down is up now: nobody can release it any more."""
+        """Driver thread: the line's chip is gone. A button that was down is up now: nobody can release it any more.
+
+        A switch that can be read no more counts as set to mute.
+        """
         with self._changed:
             if name == "talk" and self._talk is not None:
                 if self._talk.down:
                     self._post(Released("talk", self._clock()))
                 self._talk = None
-            self._troubles.say(name, f"The {name} {_KIND[name]}: {sentence}")
+            elif name == "mute":
+                self._mute = None
+                self._post_mute(True)
+            self._say(name, sentence)
 
     def _run(self) -> None:
         try:

@@ -68,6 +68,11 @@ class Panel:
             self._troubles.say("lamp", f"The lamp: {error}")
             return None
 
+    @property
+    def muted(self) -> bool:
+        """The mute switch stands at mute, or there is one that cannot be read. Any thread."""
+        return self._contacts.muted
+
     def show(self, light: Light) -> None:
         """Show this from now on; call ``tick`` at ``light.next_change``. Loop only; never raises."""
         with self._lamp_said():

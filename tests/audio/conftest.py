@@ -14,12 +14,19 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from kioskd.audio.take import Take
+from kioskd.audio.stimulus import RATE_HZ, programme
+from kioskd.audio.sweep import power, to_pcm
+
+from kioskd.audio.cards import Kernel
 
 PROGRAMS = ("pulseaudio", "pacat", "parec", "pactl")
 
@@ -199,3 +206,172 @@ def frail_server(sound_server: SoundServer) -> Iterator[subprocess.Popen[bytes]]
         yield server
     finally:
         stop_pulse(server)
+
+
+class Tree:
+    """A machine's /proc and /sys/class/sound, made of files: cards that can be plugged in, pulled and held."""
+
+    def __init__(self, root: Path) -> None:
+        self.proc, self.sysfs = root / "proc", root / "sys" / "class" / "sound"
+        (self.proc / "asound").mkdir(parents=True)
+        self.sysfs.mkdir(parents=True)
+        self._cards: dict[int, str] = {}
+        self._write()
+
+    @property
+    def kernel(self) -> Kernel:
+        return Kernel(self.proc, self.sysfs)
+
+    def plug(self, number: int, card_id: str, name: str, usb: str = "", has: str = "cp") -> None:
+        """Plug a card in: ``usb`` is its port, ``has`` the letters of its directions."""
+        at = f"at usb-{usb}, full speed" if usb else "soc"
+        self._cards[number] = f"{number:2d} [{card_id:<15}]: Driver - {name}\n{'':22}{name} {at}\n"
+        for letter in has:
+            sub = self.proc / "asound" / f"card{number}" / f"pcm0{letter}" / "sub0"
+            sub.mkdir(parents=True)
+            (sub / "status").write_text("closed\n")
+        device = self.sysfs.parent.parent / "devices" / "platform" / f"soc{number}"
+        if usb:
+            bus, ports = usb.split("-")
+            hops = ports.split(".")
+            way = [f"{bus}-{'.'.join(hops[: n + 1])}" for n in range(len(hops))]
+            device = self.sysfs.parent.parent.joinpath("devices", "pci0000:00", f"usb{bus}", *way, f"{usb}:1.0")
+        device.mkdir(parents=True, exist_ok=True)
+        (self.sysfs / f"card{number}").mkdir()
+        (self.sysfs / f"card{number}" / "device").symlink_to(device)
+        self._write()
+
+    def pull(self, number: int) -> None:
+        """Pull it out."""
+        del self._cards[number]
+        shutil.rmtree(self.proc / "asound" / f"card{number}")
+        shutil.rmtree(self.sysfs / f"card{number}")
+        self._write()
+
+    def hold(self, number: int, letter: str, pid: int, name: str = "", fd: bool = True, owner: bool = False) -> None:
+        """Let a process have it open: seen by its files, as ALSA's owner, or both; without a name it is hidden."""
+        process = self.proc / str(pid)
+        (process / "fd").mkdir(parents=True, exist_ok=True)
+        (process / "comm").write_text(f"{name}\n")
+        if fd:
+            (process / "fd" / "7").symlink_to(f"/dev/snd/pcmC{number}D0{letter}")
+        if owner:
+            status = self.proc / "asound" / f"card{number}" / f"pcm0{letter}" / "sub0" / "status"
+            status.write_text(f"state: RUNNING\nowner_pid   : {pid}\ntrigger_time: 1.2\n")
+        if not name:
+            shutil.rmtree(process)
+
+    def _write(self) -> None:
+        text = "".join(self._cards.values()) or "--- no soundcards ---\n"
+        (self.proc / "asound" / "cards").write_text(text)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A machine without sound cards, for a test to plug them in."""
+    return Tree(tmp_path)
+
+
+# -- a synthetic room for the doctor -----------------------------------------------------------------
+
+
+def room_take(
+    *,
+    delay_ms: float = 80.0,
+    loss_db: float = 12.0,
+    rt60_s: float = 0.3,
+    reverb: float = 0.03,
+    noise_dbfs: float = -60.0,
+    limit: float = 9.0,
+    volume: float = 1.0,
+    cut_s: float = 0.0,
+    offset: float = 0.0,
+) -> Take:
+    """What the doctor of a kiosk in such a room would record.
+
+    The echo comes ``delay_ms`` after it was written, ``loss_db`` softer, followed by ``reverb`` (against the direct
+    sound) that falls by 60 dB in ``rt60_s``; the speaker clips at ``limit``.
+    """
+    said = programme(volume)
+    at = np.arange(round(max(rt60_s, 0.001) * 1.2 * RATE_HZ)) / RATE_HZ
+    tail = reverb * np.random.default_rng(4).standard_normal(len(at)) * 10 ** (-3 * at / max(rt60_s, 0.001))
+    taps, size = np.concatenate((np.ones(1), tail)), 1 << 19
+    bent = np.clip(said.samples, -limit, limit)
+    echo = np.fft.irfft(np.fft.rfft(bent, size) * np.fft.rfft(taps, size), size)
+    echo *= np.sqrt(power(said.samples[said.judged]) * 10 ** (-loss_db / 10) / power(echo[said.judged]))
+    quiet_s, after_s = 1.0, 1.5
+    lead = round((quiet_s + delay_ms / 1000) * RATE_HZ)
+    length = round((quiet_s + said.seconds + after_s - cut_s) * RATE_HZ)
+    raw = np.zeros(length)
+    raw[lead:] = echo[: length - lead]
+    raw += offset + 10 ** (noise_dbfs / 20) * np.random.default_rng(5).standard_normal(length)
+    lead_in = np.zeros(480)
+    return Take(
+        raw=to_pcm(raw),
+        clean=None,
+        raw_at=100.0,
+        played=to_pcm(np.concatenate((lead_in, said.samples, lead_in))),
+        played_hz=RATE_HZ,
+        played_at=100.0 + quiet_s - len(lead_in) / RATE_HZ,
+        latency_s=0.03,
+        volume=volume,
+    )
+
+
+@pytest.fixture(name="room_take")
+def room_take_fixture() -> Callable[..., Take]:
+    """Makes what the doctor would record in a room of given delay, loss, decay, noise and speaker."""
+    return room_take
+
+
+class Fault:
+    """What befalls the frail server, and its end; each gives the time at which it was done."""
+
+    def __init__(self, kind: str, root: Path, process: subprocess.Popen[bytes]) -> None:
+        self.kind, self.root, self.process = kind, root, process
+        self.second: subprocess.Popen[bytes] | None = None
+
+    def strike(self) -> float:
+        """Let it happen; when it began, for a part may notice it before this returns."""
+        began = time.monotonic()
+        if self.kind == "killed":
+            self.process.kill()
+            self.process.wait(10)
+        elif self.kind == "hangs":
+            self.process.send_signal(signal.SIGSTOP)
+        else:
+            for line in self._pactl("list", "short", "modules").splitlines():
+                if "null-s" in line:
+                    self._pactl("unload-module", line.split()[0])
+        return began
+
+    def end(self) -> float:
+        """Let it be over; when it was."""
+        if self.kind == "killed":
+            self.second = start_pulse(self.root)
+        elif self.kind == "hangs":
+            self.process.send_signal(signal.SIGCONT)
+        else:
+            for module in MODULES:
+                self._pactl("load-module", *module.split())
+        return time.monotonic()
+
+    def _pactl(self, *words: str) -> str:
+        command = ["pactl", "-s", f"unix:{self.root / 'pulse.sock'}", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    def clear(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+        if self.second is not None:
+            stop_pulse(self.second)
+
+
+@pytest.fixture
+def fault(
+    sound_server: SoundServer, frail_server: subprocess.Popen[bytes], request: pytest.FixtureRequest
+) -> Iterator[Fault]:
+    """What befalls the frail server: ``killed``, ``unloaded`` (it loses its devices) or ``hangs``."""
+    one = Fault(request.param, sound_server.root / "frail", frail_server)
+    yield one
+    one.clear()

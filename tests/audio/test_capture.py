@@ -16,6 +16,7 @@ import pytest
 
 from kioskd.audio.capture import PART, THREAD, Capture
 from kioskd.audio.devices import open_input
+from kioskd.audio.echo import Canceller, EchoProgress
 from kioskd.audio.intake import Resampler
 from kioskd.audio.streams import DeviceError, InputStream
 from kioskd.core.events import (
@@ -122,7 +123,13 @@ class FakeMicrophone:
 class Studio:
     """A capture thread with its lane, its devices, and all it posted."""
 
-    def __init__(self, *devices: object, retry_s: float = 0.01, post: Callable[[Event], bool] | None = None) -> None:
+    def __init__(
+        self,
+        *devices: object,
+        retry_s: float = 0.01,
+        post: Callable[[Event], bool] | None = None,
+        canceller: Canceller | None = None,
+    ) -> None:
         self.devices = list(devices)
         self.opened: list[str] = []
         self.events: list[Event] = []
@@ -141,6 +148,7 @@ class Studio:
             retry_s=retry_s,
             stall_s=1.0,
             clock=self.clock,
+            canceller=canceller,
         )
 
     def post(self, event: Event) -> bool:
@@ -272,12 +280,81 @@ def test_a_device_with_another_rate_is_resampled() -> None:
     assert b"".join(chunk.pcm for chunk in studio.sent()) in bytes(32000) + spoken() + bytes(32000)
 
 
-def test_the_hook_sees_each_chunk_in_every_feed() -> None:
-    studio = Studio(mic(*seconds(0.5)))
+def test_a_tap_sees_each_chunk_in_every_feed_until_it_is_removed() -> None:
+    device = mic(*seconds(0.5))
+    studio = Studio(device)
     seen: list[Chunk] = []
-    studio.capture.on_chunk = seen.append
+    raw: list[Chunk] = []
+    studio.capture.add_tap("clean", seen.append)
+    studio.capture.add_tap("raw", raw.append)
+    device.script += [lambda: studio.capture.remove_tap("clean", seen.append), *seconds(0.5)]
     play(studio)
-    assert len(seen) == 25
+    assert len(seen) == 25 and len(raw) == 50 and raw[:25] == seen
+
+
+def test_an_unknown_stage_is_refused_where_it_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="raw, clean"):
+        Studio(mic()).capture.add_tap("sent", print)
+
+
+# -- the kiosk's own voice -----------------------------------------------------------------------
+
+
+class FakeCanceller:
+    """Takes away everything while ``speaking``; notes what it was told."""
+
+    delay_s = 0.008
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.speaking = False
+
+    def prepare(self) -> None:
+        self.told.append("prepare " + threading.current_thread().name)
+
+    def near(self, pcm: bytes) -> bytes:
+        assert len(pcm) == PERIOD_BYTES
+        return bytes(len(pcm)) if self.speaking else pcm
+
+    def interrupt(self) -> None:
+        self.told.append("interrupt")
+
+    def far(self, pcm: bytes, rate_hz: int) -> None:
+        raise AssertionError("the playback thread's business")
+
+    def rest(self) -> None:
+        raise AssertionError("the playback thread's business")
+
+    def progress(self) -> EchoProgress:
+        raise AssertionError("not asked here")
+
+
+def test_the_ears_hear_what_the_canceller_leaves_and_stamps_know_its_delay() -> None:
+    canceller = FakeCanceller()
+    device = mic(*seconds(1), *periods(spoken()), *seconds(1))
+    studio = Studio(device, canceller=canceller)
+    raw: list[Chunk] = []
+    clean: list[Chunk] = []
+    studio.capture.add_tap("raw", raw.append)
+    studio.capture.add_tap("clean", clean.append)
+    canceller.speaking = True
+    play(studio, Feed.GATED)
+    assert studio.sent() == [] and studio.kinds() == []
+    assert any(any(chunk.pcm) for chunk in raw) and not any(any(chunk.pcm) for chunk in clean)
+    assert [chunk.at for chunk in clean] == [pytest.approx(chunk.at - 0.008) for chunk in raw]
+
+
+def test_the_canceller_is_prepared_in_the_thread_and_told_of_every_interruption() -> None:
+    canceller = FakeCanceller()
+    device = mic(*seconds(0.1))
+    studio = Studio(device, canceller=canceller)
+    device.script += [lambda: studio.capture.mute(True), *seconds(0.5)]
+    with studio.running() as capture:
+        studio.wait_for(lambda: PartState.MUTED in studio.claims())
+        assert canceller.told == [f"prepare {THREAD}", "interrupt"]
+        capture.mute(False)
+        studio.wait_for(lambda: studio.claims()[-1] is PartState.RUNNING)
+    assert canceller.told[-1] == "interrupt" and len(canceller.told) == 3
 
 
 # -- nobody speaks -------------------------------------------------------------------------------
@@ -315,7 +392,7 @@ def test_while_nobody_speaks_the_loop_is_woken_zero_times() -> None:
 def test_an_absent_device_is_tried_again_until_it_is_there(caplog: pytest.LogCaptureFixture) -> None:
     absent = DeviceError("No microphone named kiosk: plug it in.")
     studio = Studio(absent, absent, absent, mic(*seconds(0.1)))
-    with caplog.at_level(logging.INFO, "kioskd.audio.capture"), studio.running() as capture:
+    with caplog.at_level(logging.INFO, "kioskd.audio.claim"), studio.running() as capture:
         studio.wait_for(lambda: PartState.RUNNING in studio.claims())
         progress = capture.progress()
     assert studio.events == [
@@ -440,7 +517,7 @@ def test_mute_closes_the_device_and_nothing_more_goes_up() -> None:
     device = mic(*seconds(1), *periods(spoken())[:80])
     studio = Studio(device)
     seen: list[Chunk] = []
-    studio.capture.on_chunk = seen.append
+    studio.capture.add_tap("clean", seen.append)
     device.script += [lambda: studio.capture.mute(True), *periods(spoken())]
     studio.capture.feed(Feed.GATED)
     with studio.running() as capture:

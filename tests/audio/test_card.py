@@ -22,6 +22,7 @@ class Script:
         self.answers = available
         self.entered = 0
         self.closed = 0
+        self.gives: int | None = None  # at most so many bytes a read
 
     def _available(self) -> int:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -39,7 +40,7 @@ class Script:
     def read(self, frames: int, exception_on_overflow: bool) -> bytes:
         assert not exception_on_overflow
         self.entered += 1
-        return bytes(2 * frames)
+        return bytes(2 * frames)[: self.gives]
 
     def write(self, pcm: bytes, frames: int, exception_on_underflow: bool) -> None:
         assert not exception_on_underflow and len(pcm) == 2 * frames
@@ -47,18 +48,21 @@ class Script:
 
 
 class Shelf:
-    """A library that gives one scripted stream."""
-
-    stale = False
+    """A library that gives one scripted stream; what was stale is fresh once it has been closed."""
 
     def __init__(self, script: Script, is_card: bool = False) -> None:
-        self.script, self.is_card = script, is_card
+        self.script, self.is_card, self.stale = script, is_card, False
+        self.rate_hz: int | None = None
+        self.gone = ""
 
     def open(self, spec: str, direction: str, want_rate_hz: int) -> tuple[Any, int, int, bool]:
-        return self.script, want_rate_hz, 1, self.is_card
+        if self.gone:
+            raise DeviceError(self.gone)
+        return self.script, self.rate_hz or want_rate_hz, 1, self.is_card
 
     def close(self, stream: Any) -> None:
         stream.closed += 1
+        self.stale = False
 
 
 def microphone(*available: Any, is_card: bool = False) -> tuple[CardInput, Script, Shelf]:
@@ -135,11 +139,62 @@ def test_every_end_of_a_device_is_a_sentence(end: Any) -> None:
         spk.write_period(bytes(480), 0.1)
 
 
-def test_a_stream_of_a_stale_list_lets_go() -> None:
-    mic, _, shelf = microphone(160)
+def test_a_stream_of_a_stale_list_lets_go_and_goes_on_with_a_gap_that_is_counted() -> None:
+    mic, script, shelf = microphone(320)
+    assert mic.read_period(0.1) is not None
     shelf.stale = True
-    with pytest.raises(DeviceError, match="cards have changed"):
+    assert len(mic.read_period(0.1) or b"") == 320
+    assert (script.closed, mic.xruns, shelf.stale) == (1, 1, False)
+    spk, script, shelf = speaker(720)
+    shelf.stale = True
+    assert spk.write_period(bytes(480), 0.1)
+    assert (script.closed, spk.xruns) == (1, 1)
+
+
+def test_a_stream_that_has_become_another_is_given_up() -> None:
+    mic, script, shelf = microphone(320)
+    shelf.stale, shelf.rate_hz = True, 48000
+    with pytest.raises(DeviceError, match=r"alsa:x has another rate than before \(48000 Hz\)"):
         mic.read_period(0.1)
+    mic.close()
+    assert script.closed == 2
+
+
+def test_a_stream_that_does_not_come_back_is_gone() -> None:
+    mic, script, shelf = microphone(320)
+    shelf.stale, shelf.gone = True, "no card 'x'"
+    with pytest.raises(DeviceError, match="no card 'x'"):
+        mic.read_period(0.1)
+    mic.close()
+    assert script.closed == 1
+
+
+def test_a_device_that_goes_while_it_is_opened_is_a_sentence_and_is_closed() -> None:
+    script = Script([OSError(-9988, "Stream closed")])
+    with pytest.raises(DeviceError, match=r"alsa:x went while it was opened \(Stream closed\)"):
+        CardOutput("alsa:x", 24000, Shelf(script))
+    assert script.closed == 1
+
+
+@pytest.mark.parametrize("gives", [1, 100, 321, 639])
+def test_short_reads_are_joined_and_counted(gives: int) -> None:
+    mic, script, _ = microphone(640)
+    script.gives = gives
+    until = time.monotonic() + 5
+    pcm = None
+    while pcm is None and time.monotonic() < until:
+        pcm = mic.read_period(0.5)
+    assert len(pcm or b"") == 320 and len(mic.read_period(0.0) or b"") == 320
+    assert mic.xruns == -(-640 // gives) - 1
+
+
+def test_a_device_that_promises_and_gives_nothing_is_waited_for_no_longer_than_asked() -> None:
+    mic, script, _ = microphone(640)
+    script.gives = 0
+    began, worked = time.monotonic(), time.thread_time()
+    assert mic.read_period(0.2) is None
+    assert 0.2 <= time.monotonic() - began < 0.4 and time.thread_time() - worked < 0.1
+    assert mic.xruns > 10
 
 
 def test_closing_twice_is_harmless_and_a_closed_stream_says_so() -> None:

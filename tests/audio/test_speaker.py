@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kioskd.audio.speaker import LEAD_IN_PERIODS, Speaker
+from kioskd.audio.speaker import STALL_S, Speaker
 from kioskd.audio.streams import DeviceError
 from kioskd.core.events import Event, PartChanged
 from kioskd.core.words import PartState
@@ -37,8 +37,8 @@ class World:
     def states(self) -> list[PartState]:
         return [event.state for event in self.events if isinstance(event, PartChanged)]
 
-    def speaker(self) -> Speaker:
-        return Speaker("alsa:card", self.open, self.post, self.tuned.append, 1.0, lambda: self.now)
+    def speaker(self, lead_in_ms: int = 0) -> Speaker:
+        return Speaker("alsa:card", self.open, self.post, self.tuned.append, 1.0, lambda: self.now, lead_in_ms)
 
 
 class Card:
@@ -76,15 +76,39 @@ def hand(speaker: Speaker, count: int = 1) -> None:
         assert speaker.hand(PERIOD, True, lambda: True)
 
 
-def test_a_device_is_opened_with_a_silent_lead_in(world: World) -> None:
+@pytest.mark.parametrize(("lead_in_ms", "periods"), [(0, 0), (1, 1), (30, 3), (31, 4), (1000, 100)])
+def test_a_fresh_device_wants_silence_first(world: World, lead_in_ms: int, periods: int) -> None:
+    speaker = world.speaker(lead_in_ms)
+    assert not speaker.leading
+    for opened in (1, 2):
+        speaker.serve()
+        count = 0
+        while speaker.leading:
+            assert speaker.hand(bytes(480), False, lambda: True)
+            count += 1
+        assert count == periods and world.opened == opened
+        speaker.rest()
+
+
+def test_the_void_wants_no_silence(world: World) -> None:
+    speaker = world.speaker(30)
+    world.fault = "absent"
+    speaker.serve()
+    assert speaker.serving and not speaker.voiced and not speaker.leading
+
+
+def test_a_device_is_opened_once(world: World) -> None:
     speaker = world.speaker()
     assert not speaker.serving and speaker.latency_s == 0
+    speaker.ready()
+    assert speaker.voiced
+    speaker.ready()
     speaker.serve()
     hand(speaker)
-    assert world.cards[0].heard == [bytes(480)] * LEAD_IN_PERIODS + [PERIOD]
+    assert world.opened == 1 and world.cards[0].heard == [PERIOD]
     assert world.states() == [PartState.RUNNING]
     now = speaker.progress()
-    assert now.open and now.periods == 4 and now.latency_s == 0.03 and now.xruns == 1 and now.lost_ms == 0
+    assert now.open and now.periods == 1 and now.latency_s == 0.03 and now.xruns == 1 and now.lost_ms == 0
 
 
 def test_what_is_no_longer_wanted_is_not_handed_over(world: World) -> None:
@@ -152,7 +176,7 @@ def test_a_device_that_stops_taking_is_opened_again_at_once(world: World) -> Non
     began = world.now
 
     def heal_when_reopened() -> bool:
-        if world.now - began > 0.99:
+        if world.now - began > STALL_S - 0.01:
             world.fault = ""
             world.cards[0].world = World()  # the old stream stays stuck
             world.cards[0].world.fault = "stuck"
@@ -163,7 +187,7 @@ def test_a_device_that_stops_taking_is_opened_again_at_once(world: World) -> Non
     assert len(world.cards) == 2 and world.cards[0].closed == 1
     hand(speaker)
     assert world.cards[1].heard[-1] == PERIOD
-    assert world.states() == [PartState.RUNNING]
+    assert world.states() == [PartState.RUNNING, PartState.ABSENT, PartState.RUNNING]
     assert speaker.progress().reopened == 1 and speaker.progress().lost_ms == 10
 
 
@@ -171,6 +195,8 @@ def test_a_device_that_opens_but_never_takes_is_absent(world: World) -> None:
     speaker = world.speaker()
     world.fault = "stuck"
     speaker.serve()
+    assert world.states() == [PartState.RUNNING]
+    hand(speaker)
     assert world.opened == 1 and world.cards[0].closed == 1
     now = speaker.progress()
     assert now.state is PartState.ABSENT and "takes no sound" in now.reason
@@ -182,7 +208,7 @@ def test_a_device_that_sticks_again_after_reopening_is_absent(world: World) -> N
     speaker.serve()
     hand(speaker, 20)
     world.fault = "stuck"
-    hand(speaker)
+    hand(speaker, 2)
     assert world.opened == 2 and all(card.closed == 1 for card in world.cards)
     assert speaker.progress().state is PartState.ABSENT
 
@@ -206,12 +232,30 @@ def test_resting_does_not_hide_that_the_device_is_missing(world: World) -> None:
 
 def test_each_period_that_a_device_took_is_shown_to_the_hook(world: World) -> None:
     speaker = world.speaker()
-    seen: list[tuple[bytes, float]] = []
-    speaker.on_period = lambda pcm, at: seen.append((pcm, at))
+    seen: list[tuple[bytes, int, float]] = []
+    speaker.taps.add(lambda pcm, rate_hz, at: seen.append((pcm, rate_hz, at)))
     speaker.serve()
-    hand(speaker)
-    assert [pcm for pcm, _ in seen] == world.cards[0].heard
-    assert seen[-1][1] == world.now
+    hand(speaker, 4)
+    assert [pcm for pcm, _, _ in seen] == world.cards[0].heard
+    assert seen[-1][1:] == (24000, world.now)
     world.fault = "dying"
     hand(speaker, 2)
     assert len(seen) == 4
+
+
+def test_who_wants_to_know_is_told_each_time_a_device_was_closed(world: World) -> None:
+    speaker = world.speaker()
+    closed: list[int] = []
+    speaker.on_rest = lambda: closed.append(world.cards[-1].closed)
+    speaker.rest()
+    assert closed == []
+    speaker.serve()
+    speaker.rest()
+    speaker.rest()
+    assert closed == [1]
+    speaker.serve()
+    world.fault = "dying"
+    hand(speaker)
+    assert closed == [1, 1]
+    speaker.rest()  # the void
+    assert closed == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import wave
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ import pytest
 
 from kioskd.audio.devices import open_input, open_output
 from kioskd.audio.streams import PERIOD_MS, DeviceError, InputStream, OutputStream
+from kioskd.config.sections import Audio, Config, Talk
+from kioskd.core.events import PartChanged, PlaybackDrained, ThreadDied
+from kioskd.core.words import Feed, PartState
+from kioskd.lanes import PlaybackLane, UplinkLane
+from kioskd.sound import open_capture, open_playback
 
 INPUTS = [pytest.param("card", marks=pytest.mark.sound), "file", "null"]
 
@@ -96,3 +102,105 @@ def test_closing_twice_is_harmless(microphone: InputStream, speaker: OutputStrea
 
 def test_a_device_error_is_an_ordinary_exception_with_a_sentence() -> None:
     assert str(DeviceError("no card; plug one in")) == "no card; plug one in"
+
+
+# -- unplugged and back -----------------------------------------------------------------------------
+#
+# Both threads of a kiosk, on a sound server that is killed, loses its devices, or hangs; while nobody talks, while the
+# visitor is heard, and while the kiosk speaks. The issue's numbers: noticed within 1 s, healed within 3 s of return.
+
+NOTICED_S, HEALED_S = 1.0, 3.0
+SECOND = b"\x10\x27" * 24000
+
+
+class Talking:
+    """Capture and playback of one kiosk, and what they have told."""
+
+    def __init__(self, server: Any, doing: str) -> None:
+        self.told: list[tuple[float, Any]] = []
+        self.uplink, self.downlink = UplinkLane(1.0, lambda ms: None), PlaybackLane(120.0)
+        audio = Audio(input=server.frail_mic_spec, output=server.frail_spk_spec, output_idle_s=60.0)
+        config = Config(audio=audio, talk=Talk(confirm_vad="none"))
+        self.capture = open_capture(config, self.uplink, self.post)
+        self.playback = open_playback(config, self.downlink, self.post)
+        self.doing = doing
+        self.parts = {"capture": self.capture, "playback": self.playback}
+        self.capture.start()
+        self.playback.start()
+        self.await_state("capture", PartState.RUNNING, 0.0)
+        if doing == "listening":
+            self.capture.feed(Feed.ALWAYS)
+        if doing == "speaking":
+            for _ in range(60):
+                assert self.downlink.put(SECOND, 24000, "answer")
+            self.await_state("playback", PartState.RUNNING, 0.0)
+        self.threads = self.thread_ids()
+        self.goes_on()
+
+    def post(self, event: Any) -> None:
+        self.told.append((time.monotonic(), event))
+
+    @property
+    def used(self) -> list[str]:
+        """The parts that have a device open."""
+        return ["capture", "playback"] if self.doing == "speaking" else ["capture"]
+
+    @staticmethod
+    def thread_ids() -> set[int | None]:
+        return {thread.ident for thread in threading.enumerate() if thread.name in ("kioskd-capture", "kioskd-play")}
+
+    def await_state(self, part: str, state: PartState, since: float, timeout_s: float = 12.0) -> float:
+        """When the part claimed that, after ``since``; in seconds after it."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            for at, event in list(self.told):
+                if at >= since and isinstance(event, PartChanged) and (event.part, event.state) == (part, state):
+                    return at - since
+            time.sleep(0.005)
+        raise AssertionError(f"{part} was not {state.value} in time: {self.parts[part].progress()}")
+
+    def goes_on(self) -> None:
+        """Frames move, in the lanes that were there before."""
+        before = [self.parts[part].progress().periods for part in self.used]
+        pushed, until = self.uplink.pushed, time.monotonic() + 5
+        while time.monotonic() < until:
+            moved = [self.parts[part].progress().periods - was > 20 for part, was in zip(self.used, before)]
+            heard = self.doing != "listening" or self.uplink.pushed > pushed + 5
+            if all(moved) and heard:
+                return
+            time.sleep(0.01)
+        raise AssertionError("it stands still")
+
+    def stop(self) -> None:
+        assert self.capture.stop(5.0) and self.playback.stop(5.0)
+
+
+@pytest.mark.sound
+@pytest.mark.parametrize("doing", ["idle", "listening", "speaking"])
+@pytest.mark.parametrize("fault", ["killed", "unloaded", "hangs"], indirect=True)
+def test_what_goes_is_noticed_and_what_comes_back_is_healed_in_place(sound_server: Any, fault: Any, doing: str) -> None:
+    kiosk = Talking(sound_server, doing)
+    try:
+        epoch, struck_at = kiosk.downlink.epoch, fault.strike()
+        noticed = {part: kiosk.await_state(part, PartState.ABSENT, struck_at) for part in kiosk.used}
+        time.sleep(1.5)  # a try or two are in vain
+        gone = {part: kiosk.parts[part].progress() for part in kiosk.used}
+        back_at = fault.end()
+        healed = {part: kiosk.await_state(part, PartState.RUNNING, back_at) for part in kiosk.used}
+        kiosk.goes_on()
+        assert max(noticed.values()) <= NOTICED_S, noticed
+        assert max(healed.values()) <= HEALED_S, healed
+        for part in kiosk.used:
+            now = kiosk.parts[part].progress()
+            assert gone[part].state is PartState.ABSENT and kiosk_spec(part) in gone[part].reason, gone[part].reason
+            assert struck_at <= gone[part].since <= struck_at + NOTICED_S
+            assert now.reopened >= 1 and now.reason == "" and now.since >= back_at
+        assert kiosk.thread_ids() == kiosk.threads and kiosk.downlink.epoch == epoch
+        said = [(round(at - struck_at, 3), event) for at, event in kiosk.told if not isinstance(event, PartChanged)]
+        assert not any(isinstance(event, (ThreadDied, PlaybackDrained)) for _, event in said), said
+    finally:
+        kiosk.stop()
+
+
+def kiosk_spec(part: str) -> str:
+    return "kfrailmic" if part == "capture" else "kfrailspk"

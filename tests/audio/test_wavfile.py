@@ -150,7 +150,11 @@ def test_a_size_that_is_wrong_does_not_matter(tmp_path: Path, claimed: int) -> N
         (riff(form(7, bits=8)), "mu-law"),
         (riff(form(0x1234)), "format 4660"),
         (riff(form(channels=6)), "6 channels"),
+        (riff(form(channels=0)), "0 channels"),
+        (riff(form(rate_hz=0)), "0 samples a second"),
         (riff(form(rate_hz=7)), "7 samples a second"),
+        (riff(form(rate_hz=383999)), "383999 samples a second, a rate of no device"),
+        (riff(form()).replace(b"fmt \x10\0\0\0", b"fmt \xff\xff\xff\xff"), "cut off"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes, says: str) -> None:

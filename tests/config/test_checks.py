@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kioskd.config.checks import HYDRA_VOICES, check
+from kioskd.config.checks import check
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.sections import (
     Action,
     Audio,
     Button,
     Config,
+    Cues,
     Endpoint,
     Lamp,
     Ops,
@@ -23,6 +25,7 @@ from kioskd.config.sections import (
     Talk,
     Tool,
 )
+from kioskd.config.service_checks import HYDRA_VOICES
 
 KEY = SecretRef(env="HYDRA_API_KEY")
 DOOR = Tool(
@@ -152,14 +155,31 @@ def test_speech_must_fit_into_its_window() -> None:
     assert "do not fit" in error(talk=Talk(start_ms=200, start_window_ms=100))
 
 
-@pytest.mark.parametrize("device", ["default", "null", "pulse", "pulse:unix:/x", "alsa:Device", "file:/tmp/a b.wav"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "default",
+        "null",
+        "pulse",
+        "pulse:unix:/x",
+        "alsa:Device",
+        "alsa:USB PnP Sound",
+        "usb:1-1.3",
+        "file:/tmp/a b.wav",
+    ],
+)
 def test_devices_that_exist(device: str) -> None:
     assert found(audio=Audio(input=device, output=device)) == []
 
 
-@pytest.mark.parametrize("device", ["", "hw:0", "alsa:", "pulse:", "file:/x.mp3", "Speaker"])
+@pytest.mark.parametrize("device", ["", "hw:0", "alsa:", "alsa:1", "usb:1", "pulse:", "file:/x.mp3", "Speaker"])
 def test_devices_that_do_not(device: str) -> None:
-    assert error(audio=Audio(output=device)).startswith("audio.output: must be default, pulse")
+    assert error(audio=Audio(output=device)).startswith(f"audio.output: '{device}' ")
+
+
+def test_two_sound_servers_in_one_process_are_refused() -> None:
+    assert "two sound servers" in error(audio=Audio(input="pulse:unix:/a", output="pulse:unix:/b"))
+    assert found(audio=Audio(input="pulse:unix:/a", output="pulse:unix:/a")) == []
 
 
 @pytest.mark.parametrize(
@@ -253,3 +273,26 @@ def test_relative_paths_are_a_warning() -> None:
     assert "write the whole path" in warning(ops=Ops(timeline="timeline.jsonl"))
     sensor = dataclasses.replace(DOOR, action=Action(sensor=SensorAction(file="temp")))
     assert warning(tools=(sensor,)).startswith("tools[0].action.sensor.file: is relative")
+
+
+def test_a_cue_is_a_tone_nothing_or_a_file() -> None:
+    assert found(audio=Audio(cues=Cues(woken="tone", busy="silent"))) == []
+    said = error(audio=Audio(cues=Cues(done="tnoe")))
+    assert said == "audio.cues.done: must be tone, silent or the path of a WAV file"
+
+
+def test_a_cue_that_cannot_be_played_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "done.wav"
+    path.write_bytes(b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\0\0\x80\x3e\0\0\0\0\0\0\0\0\x10\0")
+    said = warning(audio=Audio(cues=Cues(done=str(path))))
+    assert said == (
+        f"audio.cues.done: {path} has zero channels: its header is broken; "
+        "until it is put right the built-in tone is played"
+    )
+    path.unlink()
+    assert "cannot be read: no such file" in warning(audio=Audio(cues=Cues(done=str(path))))
+
+
+def test_a_cue_named_from_nowhere_is_told() -> None:
+    sentences = [one.sentence for one in found(audio=Audio(cues=Cues(done="sounds/done.wav")))]
+    assert any("relative" in sentence for sentence in sentences) and len(sentences) == 2

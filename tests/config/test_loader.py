@@ -38,7 +38,7 @@ TEN = """\
 kiosk: {naem: Lobby}
 service: [{dialect: hydra}]
 persona: {greet: yes}
-talk: {mode: wake_word, preroll_ms: 9000}
+talk: {mode: shout, preroll_ms: 9000}
 audio: {echo: none, volume: loud}
 panel: {talk: {pin: GPIO99}}
 tools:

@@ -16,6 +16,8 @@ from kioskd.config.sections import Config, SecretRef
 
 PATH = Path(__file__).parents[2] / "config" / "kioskd.yaml"
 LINES = PATH.read_text().splitlines()
+# What stands inside a section that is offered as a whole explains its keys as if the section were there.
+TAKEN = [re.sub(r"^( *)#(?=  [#a-z])", r"\1 ", line) for line in LINES]
 MOMENTS = {"live": "live", "session": "next session", "restart": "restart"}
 
 
@@ -33,13 +35,13 @@ LEAVES = {name: key for name, key in KEYS.items() if not key.is_section}
 def comments(key: Key) -> list[str]:
     """The comments that begin with a key's sentence and stand right above that key, each as one line."""
     found = []
-    for index, line in enumerate(LINES):
+    for index, line in enumerate(TAKEN):
         if not re.match(rf"\s*(- |#)?{re.escape(key.name)}:", line):
             continue
         above = []
-        while index > 0 and re.match(r"\s*# ", LINES[index - 1]):
+        while index > 0 and re.match(r"\s*# ", TAKEN[index - 1]):
             index -= 1
-            above.insert(0, LINES[index].lstrip().removeprefix("#"))
+            above.insert(0, TAKEN[index].lstrip().removeprefix("#"))
             if not above[0].startswith("   "):
                 break
         text = " ".join(" ".join(above).split())

@@ -84,11 +84,18 @@ def test_the_keepalive_bound_says_why() -> None:
 
 
 def test_a_bad_choice_lists_the_choices() -> None:
-    assert only("audio: {echo: none}").endswith('is "none", but must be half_duplex, system or hardware')
+    assert only("audio: {echo: none}").endswith('is "none", but must be half_duplex, cancel, system or hardware')
 
 
-def test_a_wake_word_is_refused_with_a_sentence_of_its_own() -> None:
-    assert "wake words are not built into this version; use voice" in only("talk: {mode: wake_word}")
+def test_a_word_that_an_owner_may_well_try_gets_a_sentence_of_its_own() -> None:
+    assert "the kiosk listens by itself in mode voice" in only("talk: {mode: vad}")
+    assert "write neural" in only("talk: {confirm_vad: silero}")
+
+
+def test_a_wake_word_is_a_way_to_open_a_conversation() -> None:
+    talk = sound("talk: {mode: wake_word, wake_word: alexa}").talk
+    assert (talk.mode, talk.wake_word) == ("wake_word", "alexa")
+    assert "okay_nabu, alexa, hey_jarvis or hey_mycroft" in only("talk: {wake_word: computer}")
 
 
 def test_an_unknown_key_gets_the_nearest_name() -> None:

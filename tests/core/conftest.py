@@ -7,7 +7,7 @@ from typing import Any, Callable, TypeVar
 
 import pytest
 
-from kioskd.config.sections import Action, Config, Persona, Policy, Rate, RelayAction, Talk, Tool
+from kioskd.config.sections import Action, Audio, Config, Persona, Policy, Rate, RelayAction, Talk, Tool
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core.machine import Machine
@@ -35,11 +35,11 @@ BELL = Tool(
 class Bench:
     """One machine, its clock and everything it has asked for."""
 
-    def __init__(self, **talk: object) -> None:
+    def __init__(self, audio: Audio = Audio(), muted: bool = False, **talk: object) -> None:
         keys: dict[str, Any] = {"mode": "voice", **talk}
-        self.config = Config(talk=Talk(**keys), persona=Persona(), tools=(DOOR, BELL))
+        self.config = Config(talk=Talk(**keys), audio=audio, persona=Persona(), tools=(DOOR, BELL))
         self.now = 1000.0
-        self.machine = Machine(self.config, self.now)
+        self.machine = Machine(self.config, self.now, muted=muted)
         self.timers: dict[str, ef.SetTimer] = {}
         self.done: list[ef.Effect] = []
         self.keep(self.machine.begin(self.now))
@@ -123,7 +123,7 @@ def bench() -> Bench:
 
 @pytest.fixture
 def make_bench() -> Callable[..., Bench]:
-    """A kiosk with other ``talk`` keys."""
+    """A kiosk with other ``talk`` keys, another ``audio`` section, or muted before a restart."""
     return Bench
 
 

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import pytest
 
-from kioskd.config.sections import Tool
+from kioskd.config.sections import Action, Policy, SensorAction, Tool
 from kioskd.core import calls
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
@@ -212,3 +212,26 @@ def test_nothing_begins_after_the_end_was_asked_for(bench: Any, end: ev.Event) -
     bench.wait(1)
     assert [commit.key for commit in commits(bench)] == [before] and runs(bench) == []
     assert bench.s.calls == {}
+
+
+def test_done_sounds_when_the_line_moves_and_not_again_at_the_end_of_the_pulse(bench: Any) -> None:
+    key = open_door(bench)
+    assert ef.PlayCue("done") in bench(ev.RelaySwitched("unlock_door", True, bench.now))
+    assert ef.PlayCue("done") not in bench(ev.ActionEnded(key, True, "{}", "", ""))
+
+
+def test_done_sounds_for_what_moves_no_line_and_not_for_a_reading(bench: Any, with_tool: Callable[..., None]) -> None:
+    for name, class_, sounds in (("call_staff", "notify", True), ("read_it", "read", False)):
+        tool = Tool(
+            name=name,
+            description="x",
+            class_=class_,
+            action=Action(sensor=SensorAction(file="/x")),
+            policy=Policy(allow=True),
+        )
+        with_tool(bench, tool)
+        bench.says()
+        key = bench.asks(name, name)
+        bench(ev.IntentCommitted(key, fresh=True))
+        caused = bench(ev.ActionEnded(key, True, "{}", "", ""))
+        assert (ef.PlayCue("done") in caused) == sounds

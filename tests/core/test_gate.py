@@ -1,4 +1,4 @@
-"""The gate drawn as text: `.` a chunk without speech, `#` one with; Q S P T are the four states."""
+"""The gate drawn as text: `.` a chunk without speech, `#` one with, `?` one in doubt; Q S P T are the four states."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STOPPING  SPEAKING  SPEAKING  STOPPING  QUIET
 """
 
 
-def gate(preroll: int = 3, start: int = 4, window: int = 5, hangover: int = 6) -> Gate:
+def gate(preroll: int = 3, start: int = 4, window: int = 5, hangover: int = 6, doubt: int = 0) -> Gate:
     """A gate whose sizes are given in chunks."""
-    return Gate(preroll * CHUNK_MS, start * CHUNK_MS, window * CHUNK_MS, hangover * CHUNK_MS)
+    return Gate(preroll * CHUNK_MS, start * CHUNK_MS, window * CHUNK_MS, hangover * CHUNK_MS, doubt * CHUNK_MS)
 
 
 def chunk(number: int) -> Chunk:
@@ -37,7 +37,7 @@ def numbers(out: tuple[Chunk, ...] | list[Chunk]) -> list[int | str]:
 
 
 def steps(listener: Gate, drawing: str, first: int = 0) -> list[GateStep]:
-    return [listener.step(chunk(first + number), mark == "#") for number, mark in enumerate(drawing)]
+    return [listener.step(chunk(first + number), mark == "#", mark == "?") for number, mark in enumerate(drawing)]
 
 
 def run(listener: Gate, drawing: str) -> str:
@@ -176,14 +176,95 @@ def test_a_preroll_taken_while_stirring_reaches_back_from_the_first_voice() -> N
     assert numbers(steps(listener, "##", first=9)[-1].out) == [9, 10], "what was taken is not given again"
 
 
+# -- doubt ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heard", "states"),
+    [
+        ("..????????....", "QQSSSSSSSSSSSS"),
+        ("..????.....", "QQSSSSSSSSQ"),
+        ("..???#", "QQSSSP"),
+        ("..?#..#", "QQSSSSS"),
+        ("..??.?#", "QQSSSSP"),
+        ("####??????", "SSSPTTTTTQ"),
+        ("####?????#", "SSSPTTTTTP"),
+    ],
+)
+def test_doubt_stirs_and_counts_but_never_opens_nor_keeps_open(heard: str, states: str) -> None:
+    assert run(gate(), heard) == states
+
+
+def test_the_first_certain_chunk_opens_with_all_that_was_in_doubt() -> None:
+    taken = steps(gate(doubt=10), "." * 10 + "?" * 8 + "#")
+    assert [step.opened for step in taken].index(True) == 18
+    assert numbers(taken[-1].out) == list(range(7, 19)), "the preroll is counted from where the doubt began"
+
+
+def test_doubt_that_has_lasted_too_long_spends_no_memory() -> None:
+    taken = steps(gate(doubt=10), "." * 10 + "?" * 100 + "#")
+    assert numbers(taken[-1].out) == list(range(110 - 14 - 3, 111)), "window and doubt, and the preroll before them"
+
+
+def test_without_doubt_the_doubtful_span_changes_nothing() -> None:
+    taken = steps(gate(doubt=10), "......##.##")
+    assert numbers(taken[-1].out) == [3, 4, 5, 6, 7, 8, 9, 10]
+
+
+def test_what_was_refused_calms() -> None:
+    taken = steps(gate(), "..????........")
+    assert sum(step.stirred for step in taken) == 1
+    assert [step.calmed for step in taken].index(True) == 10
+    assert not any(step.out for step in taken)
+
+
+# -- behind a wake word --------------------------------------------------------------------------
+
+
+def test_what_follows_a_word_in_the_same_breath_begins_with_its_end() -> None:
+    listener = gate()
+    steps(listener, "." * 20)
+    listener.start_behind([chunk(number) for number in range(5, 20)])
+    taken = steps(listener, "####", first=20)
+    assert numbers(taken[-1].out) == list(range(5, 24))
+
+
+@pytest.mark.parametrize("preroll", [0, 3, 40])
+def test_the_same_breath_lasts_a_little_and_needs_no_preroll(preroll: int) -> None:
+    listener = gate(preroll=preroll)
+    listener.start_behind([chunk(number) for number in range(15)])
+    taken = steps(listener, "." * 10 + "####", first=15)
+    assert numbers(taken[-1].out) == list(range(29))
+
+
+def test_after_a_pause_the_word_is_forgotten() -> None:
+    listener = gate()
+    listener.start_behind([chunk(number) for number in range(15)])
+    taken = steps(listener, "." * 100 + "####", first=15)
+    assert numbers(taken[-1].out) == list(range(112, 119))
+
+
+def test_the_word_itself_does_not_open_the_gate() -> None:
+    listener = gate()
+    steps(listener, "###")
+    listener.start_behind([chunk(number) for number in range(3)])
+    assert run(listener, "###") == "SSS"
+    assert listener.force_close().calmed
+
+
 sizes = st.tuples(st.integers(0, 6), st.integers(1, 5), st.integers(1, 8), st.integers(1, 8))
 drawings = st.lists(st.sampled_from([".", "#", "..........", "####", "#.#.#"]), max_size=40).map("".join)
 
 
+doubtful = st.lists(
+    st.sampled_from([".", "#", "?", "." * 10, "####", "????", "?#?.#", "#" * 9, "?" * 12]), max_size=40
+).map("".join)
+
+
 @settings(max_examples=300, deadline=None)
-@given(sizes, drawings)
-def test_no_chunk_is_lost_or_doubled(size: tuple[int, int, int, int], drawing: str) -> None:
-    listener = gate(*size)
+@given(sizes, st.integers(0, 12), doubtful)
+def test_no_chunk_is_lost_or_doubled(size: tuple[int, int, int, int], doubt: int, drawing: str) -> None:
+    listener = gate(*size, doubt)
     last = -1
     current: list[int | str] = []
     for number, step in enumerate(steps(listener, drawing)):
@@ -224,6 +305,22 @@ def test_it_closes_exactly_when_the_hangover_is_over(size: tuple[int, int, int, 
         quiet = drawing[max(0, number + 1 - hangover) : number + 1] == "." * hangover
         assert step.closed == (was_open and quiet)
         was_open = step.state in OPEN
+
+
+@settings(max_examples=300, deadline=None)
+@given(sizes, st.integers(0, 12), doubtful)
+def test_an_opening_takes_all_that_was_in_doubt(size: tuple[int, int, int, int], doubt: int, drawing: str) -> None:
+    preroll, start, window, _ = size
+    reach = max(window, start) + doubt
+    closed_at = 0
+    for number, step in enumerate(steps(gate(*size, doubt), drawing)):
+        if step.closed:
+            closed_at = number + 1
+        if step.opened:
+            heard = drawing[max(closed_at, number + 1 - reach) : number + 1]
+            first = min(heard.find(mark) for mark in "#?" if mark in heard)
+            assert drawing[number] == "#"
+            assert step.out[0].at == max(closed_at, number + 1 - len(heard) + first - preroll)
 
 
 @settings(max_examples=100, deadline=None)

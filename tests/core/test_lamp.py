@@ -16,7 +16,7 @@ TIMES = st.floats(min_value=0, max_value=1e8, allow_nan=False)
 NAMES = st.sampled_from([rung.name for rung in LADDER])
 
 
-def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool) -> str:
+def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool, recording: bool) -> str:
     """The ladder in the words of the design, written out again on purpose."""
     if not ok:
         return "fault"
@@ -30,6 +30,8 @@ def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, r
         return "busy"
     if confirming:
         return "confirm"
+    if recording:
+        return "recording"
     return {
         Phase.IDLE: "idle",
         Phase.LISTENING: "listening",
@@ -40,11 +42,16 @@ def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, r
 
 
 def test_every_combination_shows_the_topmost_rung_that_applies() -> None:
-    combinations = list(itertools.product(BOOLS, Link, BOOLS, Phase, BOOLS, BOOLS))
-    assert len(combinations) == 2 * 7 * 2 * 5 * 2 * 2
-    for ok, link, mute, phase, confirming, refused in combinations:
-        shown = light(ok, link, mute, phase, confirming, refused, 12.5)
-        assert shown.name == expected(ok, link, mute, phase, confirming, refused)
+    combinations = list(itertools.product(BOOLS, Link, BOOLS, Phase, BOOLS, BOOLS, BOOLS))
+    assert len(combinations) == 2 * 7 * 2 * 5 * 2 * 2 * 2
+    for ok, link, mute, phase, confirming, refused, recording in combinations:
+        shown = light(ok, link, mute, phase, confirming, refused, 12.5, recording)
+        assert shown.name == expected(ok, link, mute, phase, confirming, refused, recording)
+
+
+def test_a_recording_is_announced_in_every_phase() -> None:
+    for phase in Phase:
+        assert light(True, Link.READY, False, phase, False, False, 0.0, recording=True).name == "recording"
 
 
 def test_a_sleeping_link_is_not_shown_as_a_fault() -> None:

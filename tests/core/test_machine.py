@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any, Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from kioskd.config.sections import Audio, Recording
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core.machine import HANDLERS
-from kioskd.core.words import CallKey, Feed, Link, PartState, Phase
+from kioskd.core.words import CallKey, Feed, Link, PartState
 
 
 def test_every_event_has_its_row() -> None:
@@ -21,53 +23,18 @@ def test_every_event_has_its_row() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "feed"),
-    [("push_to_talk", Feed.NEVER), ("tap_to_talk", Feed.NEVER), ("voice", Feed.GATED), ("open", Feed.ALWAYS)],
+    [
+        ("push_to_talk", Feed.NEVER),
+        ("tap_to_talk", Feed.NEVER),
+        ("wake_word", Feed.WAKE),
+        ("voice", Feed.GATED),
+        ("open", Feed.ALWAYS),
+    ],
 )
 def test_a_kiosk_at_rest_feeds_what_its_mode_says(make_bench: Callable[..., Any], mode: str, feed: Feed) -> None:
     bench = make_bench(mode=mode)
     assert [effect.feed for effect in bench.of(ef.SetFeed)] == [feed]
     assert len(bench.of(ef.OpenLink)) == (1 if mode == "open" else 0)
-
-
-def test_held_is_fed_and_released_is_not(make_bench: Callable[..., Any]) -> None:
-    bench = make_bench(mode="push_to_talk")
-    assert ef.SetFeed(Feed.ALWAYS) in bench.press()
-    assert bench.of(ef.Show)[-1].phase is Phase.LISTENING
-    assert ef.SetFeed(Feed.NEVER) in bench.release()
-
-
-def test_a_tap_opens_the_conversation_and_a_tap_ends_it(make_bench: Callable[..., Any]) -> None:
-    bench = make_bench(mode="tap_to_talk")
-    caused = bench.press()
-    assert ef.SetFeed(Feed.GATED) in caused and len(bench.of(ef.OpenLink, caused)) == 1
-    bench.release()
-    caused = bench.press()
-    assert ef.SetFeed(Feed.NEVER) in caused and len(bench.of(ef.CloseLink, caused)) == 1
-
-
-def test_a_tapped_conversation_ends_when_it_rests(make_bench: Callable[..., Any]) -> None:
-    bench = make_bench(mode="tap_to_talk")
-    bench.press()
-    bench.release()
-    bench.wait(bench.config.talk.linger_s + 1)
-    assert len(bench.of(ef.CloseLink)) == 1 and bench.of(ef.SetFeed)[-1].feed is Feed.NEVER
-
-
-def test_the_hardware_switch_wins(bench: Any) -> None:
-    bench(ev.MuteSwitched(True))
-    bench(ev.MuteAsked(False))
-    assert bench.s.muted and bench.of(ef.Mute) == [ef.Mute(True)]
-    bench(ev.MuteAsked(True), ev.MuteSwitched(False))
-    assert bench.s.muted, "the owner's mute stands"
-    bench(ev.MuteAsked(False))
-    assert bench.of(ef.Mute) == [ef.Mute(True), ef.Mute(False)]
-
-
-def test_a_press_while_muted_is_answered_with_a_cue(make_bench: Callable[..., Any]) -> None:
-    bench = make_bench(mode="push_to_talk")
-    bench(ev.MuteSwitched(True))
-    caused = bench.press()
-    assert ef.PlayCue("refused") in caused and bench.of(ef.OpenLink, caused) == []
 
 
 def test_a_dead_thread_ends_the_process(bench: Any) -> None:
@@ -86,10 +53,6 @@ def test_other_buttons_and_parts_are_only_told(bench: Any) -> None:
     assert [note.text for note in bench.of(ef.Note, caused)] == ["capture absent: no microphone"]
 
 
-def test_in_voice_mode_the_button_wakes(bench: Any) -> None:
-    assert len(bench.of(ef.OpenLink, bench.press())) == 1
-
-
 # -- whatever happens ----------------------------------------------------------------------------
 
 SESSIONS = st.sampled_from(["s1", "s2"])
@@ -103,9 +66,13 @@ EVENTS = st.one_of(
     st.builds(ev.GateClosed, st.just(0.0)),
     st.builds(ev.GateStirred, st.just(0.0)),
     st.builds(ev.GateCalmed, st.just(0.0)),
+    st.builds(ev.WakeHeard, st.just("okay_nabu"), st.just(0.0)),
     st.builds(ev.UplinkOverflowed, st.just(20.0)),
     st.builds(ev.PlaybackStarted, st.just(0.0)),
     st.builds(ev.PlaybackDrained, st.just(0.0)),
+    st.builds(ev.PlaybackCut, st.sampled_from(["r1", "r2"]), st.just(300), st.just(0.0)),
+    st.builds(ev.PartChanged, st.just("echo"), st.sampled_from([PartState.FAILED, PartState.RUNNING]), st.just("")),
+    st.builds(ev.RecordAsked, st.booleans()),
     st.builds(ev.LinkChanged, st.sampled_from(Link), st.just("e"), st.just("")),
     st.builds(ev.SessionReady, SESSIONS, st.just("e")),
     st.builds(ev.SessionEnded, SESSIONS, st.sampled_from([1000, 1006]), st.just("")),
@@ -119,13 +86,12 @@ EVENTS = st.one_of(
     st.builds(ev.IntentFailed, KEYS, st.just("full")),
     st.builds(ev.ActionEnded, KEYS, st.booleans(), st.just("{}"), st.just(""), st.just("")),
 )
+MODES = ["voice", "push_to_talk", "tap_to_talk", "wake_word", "open"]
 STEPS = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.01, 0.6, 3.0, 20.0])), max_size=60)
 
 
 def replay(bench: Any, steps: list[tuple[ev.Event, float]]) -> list[tuple[ev.Event, ef.Effect]]:
     """Play a history; times are stamped here, so that a press lies where it happens."""
-    import dataclasses
-
     history = []
     for event, pause_s in steps:
         bench.now += 0.001
@@ -137,7 +103,7 @@ def replay(bench: Any, steps: list[tuple[ev.Event, float]]) -> list[tuple[ev.Eve
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, mode=st.sampled_from(["voice", "push_to_talk", "tap_to_talk", "open"]))
+@given(steps=STEPS, mode=st.sampled_from(MODES))
 def test_no_history_opens_the_door_without_a_new_press_held_long_enough(
     make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
 ) -> None:
@@ -160,7 +126,7 @@ def test_no_history_opens_the_door_without_a_new_press_held_long_enough(
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, mode=st.sampled_from(["voice", "push_to_talk", "tap_to_talk"]))
+@given(steps=STEPS, mode=st.sampled_from([mode for mode in MODES if mode != "open"]))
 def test_every_history_comes_to_rest_by_itself(
     make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
 ) -> None:
@@ -180,3 +146,69 @@ def test_muted_means_never_fed(make_bench: Callable[..., Any], steps: list[tuple
         if bench.s.muted:
             assert bench.of(ef.SetFeed)[-1].feed is Feed.NEVER
             assert bench.of(ef.Mute)[-1].on
+
+
+ECHO = st.sampled_from(["half_duplex", "cancel", "system"])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, mode=st.sampled_from(MODES), echo=ECHO)
+def test_whatever_happens_the_kiosk_never_feeds_its_own_voice(
+    make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str, echo: str
+) -> None:
+    bench = make_bench(mode=mode, audio=Audio(echo=echo))
+    cancelling = echo != "half_duplex"
+    for event, pause_s in steps:
+        replay(bench, [(event, pause_s)])
+        if isinstance(event, ev.PartChanged) and echo == "cancel":
+            cancelling = event.state is PartState.RUNNING
+        feed, watched = bench.of(ef.SetFeed)[-1], [e.on for e in bench.of(ef.WatchBargeIn)][-1:] == [True]
+        if bench.s.speaking and feed.feed is not Feed.NEVER and feed.feed is not Feed.WAKE:
+            assert cancelling and watched, "what goes up while it speaks is watched, or nothing does"
+        assert not (watched and not bench.s.speaking)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, mode=st.sampled_from(MODES))
+def test_whatever_happens_the_voice_is_low_exactly_while_it_is_ducked_and_the_next_one_is_not(
+    make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
+) -> None:
+    bench = make_bench(mode=mode, audio=Audio(echo="system"))
+    replay(bench, steps)
+    low = [effect.on for effect in bench.of(ef.DuckPlayback)]
+    assert low == [place % 2 == 0 for place in range(len(low))], "each ducking is taken back before the next"
+    bench(ev.PlaybackDrained(bench.now))
+    assert [effect.on for effect in bench.of(ef.DuckPlayback)][-1:] in ([], [False])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, mode=st.sampled_from(MODES))
+def test_whatever_happens_the_lamp_announces_a_recording_and_none_outlives_mute(
+    make_bench: Callable[..., Any], steps: list[tuple[ev.Event, float]], mode: str
+) -> None:
+    bench = make_bench(mode=mode, audio=Audio(record=Recording(dir="/r", longest_s=5)))
+    for event, pause_s in steps:
+        replay(bench, [(event, pause_s)])
+        records = [e.on for e in bench.of(ef.Record)][-1:] == [True]
+        assert bench.of(ef.Show)[-1].recording == records
+        assert not (records and bench.s.muted)
+    bench.wait(6)
+    assert [e.on for e in bench.of(ef.Record)][-1:] in ([], [False])
+
+
+def test_a_canceller_that_fails_makes_the_kiosk_half_duplex_until_it_is_back(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(audio=Audio(echo="cancel"))
+    bench.says()
+    bench(ev.ResponseCreated("s1", "r"))
+    assert ef.WatchBargeIn(True) in bench(ev.PlaybackStarted(bench.now))
+    caused = bench(ev.PartChanged("echo", PartState.FAILED, "the canceller cannot be loaded"))
+    assert caused[-2:] == [ef.SetFeed(Feed.NEVER, deaf=True), ef.WatchBargeIn(False)]
+    caused = bench(ev.PartChanged("echo", PartState.RUNNING, ""))
+    assert caused[-2:] == [ef.WatchBargeIn(True), ef.SetFeed(Feed.GATED)]
+    assert bench(ev.PartChanged("echo", PartState.STARTING, ""))[1:] == [], "starting is no failure"
+
+
+def test_a_part_that_is_not_the_canceller_does_not_make_it_half_duplex(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(audio=Audio(echo="system"))
+    bench(ev.PartChanged("echo", PartState.FAILED, "of no concern to this mode"))
+    assert not bench.s.half_duplex

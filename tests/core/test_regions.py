@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
 from typing import Mapping
 
 import pytest
 
+from kioskd.config.sections import Cues
 from kioskd.core import regions
 from kioskd.core.regions import Mute, MuteSignal, Signal, move
-from kioskd.core.words import Call, Playing, Response, Turn
+from kioskd.core.words import Call, Feed, Playing, Response, Turn
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "machine.md").read_text()
 
@@ -47,6 +49,12 @@ def test_every_cell_of_the_page_is_what_the_code_does(
             else:
                 wanted = state  # a signal that the page does not list moves nothing
             assert move(grid, state, signal) is wanted, f"{heading}: {state.value} x {signal.value}"
+
+
+def test_the_page_names_every_feed_and_every_cue() -> None:
+    for heading, wanted in (("feed:", {feed.value for feed in Feed}), ("Cues", {cue.name for cue in fields(Cues)})):
+        _, rows = table(heading)
+        assert {name.split(",")[0] for name in rows} == wanted
 
 
 def test_every_signal_moves_some_region() -> None:

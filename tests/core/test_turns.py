@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from kioskd.config.sections import Audio, Cues
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core.words import Feed, Link, Playing, Response, Turn
@@ -121,23 +122,6 @@ def test_a_rejected_turn_waits_for_nothing(bench: Any) -> None:
     assert bench.s.turn is Turn.QUIET and "answer" not in bench.timers and bench.s.counts.turns_rejected == 1
 
 
-def test_noise_ducks_and_is_forgiven_and_speech_cuts(make_bench: Callable[..., Any]) -> None:
-    import dataclasses
-
-    bench = make_bench()
-    bench.s.config = dataclasses.replace(bench.config, audio=dataclasses.replace(bench.config.audio, echo="system"))
-    bench.says()
-    bench(ev.ResponseCreated("s1", "r"))
-    caused = bench(ev.PlaybackStarted(bench.now))
-    assert ef.WatchBargeIn(True) in caused
-    assert bench(ev.GateStirred(bench.now)) == [ef.DuckPlayback(True)]
-    assert bench(ev.GateCalmed(bench.now)) == [ef.DuckPlayback(False)]
-    bench(ev.GateStirred(bench.now))
-    caused = bench(ev.GateOpened(bench.now))
-    assert bench.of(ef.CutPlayback, caused) == [ef.CutPlayback("r")] and ef.DuckPlayback(False) in caused
-    assert bench.s.turn is Turn.LISTENING
-
-
 def test_a_kiosk_that_speaks_over_a_visitor_gives_the_turn_up(bench: Any) -> None:
     bench.says()
     bench(ev.ResponseCreated("s1", "r"), ev.GateOpened(bench.now), ev.PlaybackStarted(bench.now))
@@ -200,3 +184,20 @@ def test_turns_in_a_row_without_an_answer_are_counted(bench: Any) -> None:
     bench.says()
     bench.answers()
     assert bench.s.unanswered == 0
+
+
+def test_understood_sounds_when_the_word_has_ended_and_a_session_has_it(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(audio=Audio(cues=Cues(understood="tone")))
+    bench(ev.GateOpened(bench.now), ev.GateClosed(bench.now))
+    assert bench.of(ef.PlayCue) == [], "not on its way yet"
+    bench.online()
+    assert bench.of(ef.PlayCue) == [ef.PlayCue("understood")]
+    bench.answers()
+    bench(ev.GateOpened(bench.now))
+    assert ef.PlayCue("understood") in bench(ev.GateClosed(bench.now))
+
+
+def test_what_comes_instead_of_an_answer_says_why(bench: Any) -> None:
+    for link, cue in ((Link.OFFLINE, "offline"), (Link.BUSY, "busy")):
+        bench(ev.LinkChanged(link, "e", ""), ev.GateOpened(bench.now), ev.GateClosed(bench.now))
+        assert bench.of(ef.PlayCue, bench.wait(bench.config.talk.answer_s + 1)) == [ef.PlayCue(cue)]

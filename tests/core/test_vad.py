@@ -160,3 +160,17 @@ def test_a_click_does_not_open_the_gate() -> None:
     click = bytearray(PAUSE)
     click[640 * 20 : 640 * 20 + 160] = hiss(80, -6)
     assert utterances(bytes(click)) == []
+
+
+def test_a_detector_of_one_stage_has_no_doubts_and_lacks_nothing() -> None:
+    vad = Vad(3, -55.0)
+    words = chunks(PAUSE + spoken("please open the door"))
+    other = Vad(3, -55.0)
+    assert [vad.is_candidate(chunk) for chunk in words] == [other.is_speech(chunk) for chunk in words]
+    assert not vad.doubtful and vad.fault == ""
+
+
+def test_webrtcvad_alone_hears_what_is_below_the_floor() -> None:
+    far = array("h", (sample // 200 for sample in array("h", spoken("please open the door")))).tobytes()
+    vad = Vad(1, -55.0)
+    assert sum(vad.hears(chunk) for chunk in chunks(far)) > 5 and vad.level_dbfs < -55.0

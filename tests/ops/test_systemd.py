@@ -236,7 +236,7 @@ def test_a_frozen_daemon_is_gone_one_second_after_the_watchdog() -> None:
 
 
 def test_the_voice_service_listens_where_the_dialect_dials() -> None:
-    from kioskd.wire.profile import LOCAL
+    from kioskd.wire.dialects import LOCAL
 
     (address,) = directives("kioskd-voice.socket")["ListenStream"]
     assert f"ws://{address}/" in str(LOCAL.url) and address.startswith("127.0.0.1:")

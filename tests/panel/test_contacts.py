@@ -146,7 +146,12 @@ def test_a_line_that_is_lost_ends_the_press_and_is_told(opened, lines, posted) -
     "missing, sentence, heard",
     [
         ("GPIO17", "The talk button: GPIO17 is already taken by spi0 CS0.", [MuteSwitched(False)]),
-        ("GPIO22", "The mute switch: GPIO22 is already taken by spi0 CS0.", []),
+        (
+            "GPIO22",
+            "The mute switch: GPIO22 is already taken by spi0 CS0; the microphone stays closed: mend it and restart "
+            "kioskd, or take panel.mute out of the configuration",
+            [MuteSwitched(True)],
+        ),
     ],
 )
 def test_a_line_that_cannot_be_had_is_told_and_the_other_works(opened, lines, posted, missing, sentence, heard) -> None:
@@ -154,6 +159,17 @@ def test_a_line_that_cannot_be_had_is_told_and_the_other_works(opened, lines, po
     assert posted.take(len(heard) + 1) == [*heard, PartChanged("panel", PartState.FAILED, sentence)]
     lines.press("GPIO22" if missing == "GPIO17" else "GPIO17")
     assert isinstance(posted.next(), (MuteSwitched, Pressed))
+
+
+def test_a_mute_switch_that_is_lost_counts_as_mute(opened, lines, posted) -> None:
+    falling = Falling(lines)
+    contacts = opened(on=falling)
+    posted.take(2)
+    assert not contacts.muted
+    falling.lost["GPIO22"]("the chip is gone.")
+    muted, part = posted.take(2)
+    assert muted == MuteSwitched(True) and contacts.muted
+    assert "the chip is gone; the microphone stays closed" in part.reason
 
 
 def test_the_last_word_of_a_thread_that_fails_goes_to_the_machine(opened, lines, posted, caplog) -> None:

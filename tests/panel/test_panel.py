@@ -57,7 +57,8 @@ def test_a_real_panel_is_not_pressed_from_outside_and_its_absence_is_told(sectio
         lamp=sections.Lamp(red="no-such-chip:3"),
     )
     panel = Panel(section, lines, posted.post, clock)
-    part = posted.next()
+    muted, part = posted.take(2)
+    assert muted == MuteSwitched(True) and panel.muted, "who cannot read the switch does not listen"
     assert part.state is PartState.FAILED
     assert all(word in part.reason for word in ("The lamp: ", "The talk button: ", "The mute switch: "))
     assert posted.empty() and len(panel.snapshot()["troubles"]) == 3

@@ -1,0 +1,105 @@
+"""Which sound each cue has: its built-in tone, none, or a WAV file's."""
+
+from __future__ import annotations
+
+import logging
+from typing import Mapping, NamedTuple
+
+from kioskd.audio.cues import CUE_HZ, CUES, cue
+from kioskd.config.cuefile import SILENT, TONE, read_cue
+from kioskd.core.events import PartChanged
+from kioskd.core.ports import Post
+from kioskd.core.resample import to_mono
+from kioskd.core.wavhead import NotPlayable
+from kioskd.core.words import PartState
+
+log = logging.getLogger(__name__)
+
+
+class Sound(NamedTuple):
+    """S16_LE mono; empty for a cue that is silent."""
+
+    pcm: bytes
+    rate_hz: int
+
+
+NOTHING = Sound(b"", CUE_HZ)
+
+
+class CueBook:
+    """The sounds of the cues. ``sound`` and ``choose`` in any thread, ``load`` in one that may wait for the disk.
+
+    Args:
+        settings: cue to ``tone``, ``silent`` or a path; one that is not named is a tone.
+        post: gets PartChanged("cues", FAILED or RUNNING, sentence) when ``load`` finds that what is wrong has changed.
+
+    Attributes:
+        problems: what is wrong with files, by cue. Their tones are played.
+    """
+
+    def __init__(self, settings: Mapping[str, str], post: Post) -> None:
+        self.problems: Mapping[str, str] = {}
+        self._post = post
+        self._sounds: Mapping[str, Sound] = {}
+        self._wanted: Mapping[str, str] | None = None
+        self.choose(settings)
+
+    def choose(self, settings: Mapping[str, str]) -> None:
+        """Other sounds, from the next ``load`` on.
+
+        Raises:
+            KeyError: there is no such cue.
+        """
+        for name in settings:
+            if name not in CUES:
+                raise KeyError(f"no cue '{name}'; there are {', '.join(CUES)}")
+        self._wanted = dict(settings)
+
+    @property
+    def stale(self) -> bool:
+        """True when ``load`` has something to do."""
+        return self._wanted is not None
+
+    @property
+    def problem(self) -> str:
+        """Everything that is wrong, in sentences; empty: nothing is."""
+        return "; ".join(self.problems.values())
+
+    def load(self) -> None:
+        """Make every sound ready. Reads files: blocks on the disk, at most 3 MB for each cue."""
+        wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+        before, problems, sounds = self.problem, {}, {}
+        for name in CUES:
+            setting = wanted.get(name, TONE)
+            try:
+                sounds[name] = _sound(name, setting)
+            except NotPlayable as error:
+                problems[name] = f"the file of the cue {name}, {setting}, {error}; its tone is played"
+                log.warning("%s", problems[name])
+                sounds[name] = _sound(name, TONE)
+        self._sounds, self.problems = sounds, problems
+        if self.problem != before:
+            state = PartState.FAILED if problems else PartState.RUNNING
+            self._post(PartChanged("cues", state, self.problem))
+
+    def sound(self, name: str) -> Sound:
+        """What to play for a cue. A file's is its tone until ``load`` has been called.
+
+        Raises:
+            KeyError: there is no such cue.
+        """
+        if name in self._sounds:
+            return self._sounds[name]
+        return NOTHING if (self._wanted or {}).get(name) == SILENT else _sound(name, TONE)
+
+
+def _sound(name: str, setting: str) -> Sound:
+    if setting == SILENT:
+        return NOTHING
+    if setting == TONE:
+        return Sound(cue(name, CUE_HZ), CUE_HZ)
+    layout, data = read_cue(setting)
+    pcm = data[layout.start : layout.start + layout.length]
+    return Sound(to_mono(pcm, layout.channels), layout.rate_hz)

@@ -1,0 +1,49 @@
+"""The way out: signals that ask for it, and the rooms closed in the reverse order of their opening."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Callable
+
+from kioskd.core.events import StopAsked
+
+log = logging.getLogger(__name__)
+
+# A thread is told to end and is given this long; SIGTERM must be done within a second, all together.
+THREAD_END_S = 0.9
+
+
+def on_signals(loop: asyncio.AbstractEventLoop, asked: Callable[[StopAsked], None]) -> None:
+    """Have ``asked`` called on the loop for SIGTERM and SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked, StopAsked(f"{number.name} received"))
+    # Its default is to end the process on the spot, whatever a relay does at that moment.
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing: restart kioskd instead")
+
+
+class Closers:
+    """What must be closed. Loop only."""
+
+    def __init__(self) -> None:
+        self._closers: list[tuple[str, Callable[[], object]]] = []
+
+    def add(self, name: str, close: Callable[[], object]) -> None:
+        """Close this before what was added earlier. It may block, and gives False when a thread would not end."""
+        self._closers.append((name, close))
+
+    async def close(self) -> bool:
+        """Close everything, whatever fails; False when something did."""
+        clean = True
+        for name, close in reversed(self._closers):
+            try:
+                if await asyncio.to_thread(close) is False:
+                    log.error("the %s thread did not end within %.1f s", name, THREAD_END_S)
+                    clean = False
+            except Exception:
+                # The last boundary: one room that cannot close must not keep the others from it.
+                log.exception("could not close %s", name)
+                clean = False
+        self._closers.clear()
+        return clean

@@ -1,0 +1,69 @@
+"""The folder of recordings: what is in it opens, is private, and is removed whole."""
+
+from __future__ import annotations
+
+import os
+import wave
+from pathlib import Path
+
+import pytest
+
+from kioskd.audio.archive import Piece, RecordError, Track, bound, earlier, free_stem, prepare
+from kioskd.config.sections import Recording
+
+
+def test_a_track_opens_from_its_first_moment_and_after_every_seal(tmp_path: Path) -> None:
+    path = tmp_path / "a-raw.wav"
+    track = Track(str(path), 0.0)
+    for seconds in (0, 1, 2):
+        with wave.open(str(path)) as file:
+            assert file.getnframes() == seconds * 100
+        track.add([Piece(bytes(200), 0.0)])
+        with wave.open(str(path)) as file:
+            assert file.getnframes() == seconds * 100, "what is written behind the header's word is left out"
+        track.seal()
+    track.close()
+
+
+def test_a_track_never_writes_over_a_file_or_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there-raw.wav").write_text("mine")
+    (tmp_path / "link-raw.wav").symlink_to(tmp_path / "elsewhere")
+    for name in ("there-raw.wav", "link-raw.wav"):
+        with pytest.raises(FileExistsError):
+            Track(str(tmp_path / name), 0.0)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_name_is_used_once(tmp_path: Path) -> None:
+    assert free_stem(str(tmp_path), "x") == "x"
+    (tmp_path / "x-sent.wav").touch()
+    (tmp_path / "x.2-raw.wav").touch()
+    assert free_stem(str(tmp_path), "x") == "x.3"
+
+
+def lay(folder: Path, stem: str, at: float, bytes_each: int = 1000) -> None:
+    for track in ("raw", "clean", "sent"):
+        path = folder / f"{stem}-{track}.wav"
+        path.write_bytes(bytes(bytes_each))
+        os.utime(path, (at, at))
+
+
+def test_recordings_go_whole_the_oldest_first_and_only_as_many_as_must(tmp_path: Path) -> None:
+    for at, stem in enumerate(("c", "b", "a", "now"), start=1):
+        lay(tmp_path, stem, at)
+    (tmp_path / "mine.wav").write_bytes(bytes(9000))
+    bound(Recording(dir=str(tmp_path), most_mb=0.0065), "now", 3000)
+    assert {path.name[0] for path in tmp_path.glob("*-*.wav")} == {"a", "n"}
+    assert (tmp_path / "mine.wav").exists()
+    assert [one.stem for one in earlier(str(tmp_path), "now")] == ["a"]
+    with pytest.raises(RecordError):
+        bound(Recording(dir=str(tmp_path), most_mb=0.0065), "now", 7000)
+
+
+def test_a_folder_of_ones_own_is_made_and_one_that_is_open_is_not_taken(tmp_path: Path) -> None:
+    prepare(str(tmp_path / "a" / "b"))
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    prepare(str(tmp_path / "a" / "b"))
+    (tmp_path / "a" / "b").chmod(0o750)
+    with pytest.raises(RecordError, match="chmod 700"):
+        prepare(str(tmp_path / "a" / "b"))
