@@ -11,11 +11,11 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Mapping
 
-from kioskd.audio import kept as shelf
-from kioskd.audio.apart import diagnose_apart, prepare_apart
-from kioskd.audio.audition import LOOK_S, Audition, AuditionError, deaf, dumb
-from kioskd.audio.diagnosis import Report, blank, refused, to_keep
-from kioskd.audio.take import Take
+from kioskd.audio.doctor import kept as shelf
+from kioskd.audio.doctor.apart import diagnose_apart, prepare_apart
+from kioskd.audio.doctor.audition import LOOK_S, Audition, AuditionError, deaf, dumb
+from kioskd.audio.doctor.diagnosis import Report, blank, refused, to_keep
+from kioskd.audio.doctor.take import Take
 from kioskd.core.events import DoctorBegan, DoctorEnded
 from kioskd.core.examining import hindrance
 

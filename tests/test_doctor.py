@@ -18,10 +18,10 @@ import pytest
 
 from kioskd import doctor, report
 from kioskd.app import House, Source
-from kioskd.audio import audition, kept
-from kioskd.audio.take import Take
+from kioskd.audio.doctor import audition, kept
+from kioskd.audio.doctor.take import Take
 from kioskd.config.sections import Audio, Button, Config, Endpoint, Ops, Panel, Talk
-from kioskd.audio.verdict import TORN_MS
+from kioskd.audio.doctor.verdict import TORN_MS
 from kioskd.core.examining import hindrance
 from kioskd.core.events import MuteAsked, MuteSwitched
 from kioskd.core.words import Feed

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kioskd.audio.take import Take
-from kioskd.audio.stimulus import RATE_HZ, programme
-from kioskd.audio.sweep import power, to_pcm
+from kioskd.audio.doctor.take import Take
+from kioskd.audio.doctor.stimulus import RATE_HZ, programme
+from kioskd.audio.doctor.sweep import power, to_pcm
 
 from kioskd.audio.cards import Kernel
 

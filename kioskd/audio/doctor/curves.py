@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kioskd.audio.measure import DECAY_DB, Measured
-from kioskd.audio.stimulus import RATE_HZ
-from kioskd.audio.sweep import Samples, decibels, power
+from kioskd.audio.doctor.measure import DECAY_DB, Measured
+from kioskd.audio.doctor.stimulus import RATE_HZ
+from kioskd.audio.doctor.sweep import Samples, decibels, power
 
 # A picture is some 700 points wide: more is sent for nothing.
 LEVEL_S = 0.05

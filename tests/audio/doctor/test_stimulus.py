@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kioskd.audio import stimulus
-from kioskd.audio.sweep import decibels, power
+from kioskd.audio.doctor import stimulus
+from kioskd.audio.doctor.sweep import decibels, power
 
 
 def test_it_lasts_ten_seconds_and_is_the_same_each_time() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 
-from kioskd.audio.stimulus import programme
-from kioskd.audio.sweep import power
-from kioskd.audio.take import PAUSE_S, SWEEP_S, Take
+from kioskd.audio.doctor.stimulus import programme
+from kioskd.audio.doctor.sweep import power
+from kioskd.audio.doctor.take import PAUSE_S, SWEEP_S, Take
 from kioskd.lanes import UPLINK_HZ
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kioskd.audio.stimulus import RATE_HZ, SWEEP, Programme, programme
-from kioskd.audio.sweep import Response, Samples, decibels, from_pcm, power
-from kioskd.audio.take import Take
-from kioskd.audio.verdict import Figures, tail_ms
+from kioskd.audio.doctor.stimulus import RATE_HZ, SWEEP, Programme, programme
+from kioskd.audio.doctor.sweep import Response, Samples, decibels, from_pcm, power
+from kioskd.audio.doctor.take import Take
+from kioskd.audio.doctor.verdict import Figures, tail_ms
 from kioskd.core.resample import make_resampler
 
 # The direct sound stands this far above what the same division makes of noise alone (its highest of 50 000 samples

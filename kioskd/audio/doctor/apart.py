@@ -10,8 +10,8 @@ import json
 import pickle
 import sys
 
-from kioskd.audio.diagnosis import Report, diagnose, prepare
-from kioskd.audio.take import Take
+from kioskd.audio.doctor.diagnosis import Report, diagnose, prepare
+from kioskd.audio.doctor.take import Take
 from kioskd.config.sections import Audio
 
 # The last line of a traceback is what a person can use.
@@ -46,7 +46,7 @@ async def diagnose_apart(take: Take, audio: Audio) -> Report:
 async def _run(task: tuple[object, ...]) -> bytes:
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "kioskd.audio.apart", stdin=pipe, stdout=pipe, stderr=pipe
+        sys.executable, "-m", "kioskd.audio.doctor.apart", stdin=pipe, stdout=pipe, stderr=pipe
     )
     try:
         answer, complaint = await child.communicate(pickle.dumps(task))

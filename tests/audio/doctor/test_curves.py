@@ -8,9 +8,9 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from kioskd.audio.curves import BANDS_HZ, curves
-from kioskd.audio.measure import measure
-from kioskd.audio.take import Take
+from kioskd.audio.doctor.curves import BANDS_HZ, curves
+from kioskd.audio.doctor.measure import measure
+from kioskd.audio.doctor.take import Take
 
 
 def drawn(take: Take) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from kioskd.audio.track import HOLE_MS, Track
+from kioskd.audio.doctor.track import HOLE_MS, Track
 
 PIECE = bytes(320)  # 10 ms at 16 kHz
 

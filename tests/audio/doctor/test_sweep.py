@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kioskd.audio.sweep import Samples, Sweep, decibels, from_pcm, power, to_pcm
+from kioskd.audio.doctor.sweep import Samples, Sweep, decibels, from_pcm, power, to_pcm
 
 SWEEP = Sweep(16_000, low_hz=100.0, high_hz=7600.0, seconds=2.0)
 LEAD = 1600

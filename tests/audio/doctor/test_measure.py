@@ -7,10 +7,10 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 
-from kioskd.audio.measure import Measured, MeasureError, measure, reference
-from kioskd.audio.take import Take
-from kioskd.audio.stimulus import RATE_HZ
-from kioskd.audio.sweep import to_pcm
+from kioskd.audio.doctor.measure import Measured, MeasureError, measure, reference
+from kioskd.audio.doctor.take import Take
+from kioskd.audio.doctor.stimulus import RATE_HZ
+from kioskd.audio.doctor.sweep import to_pcm
 from kioskd.core.resample import make_resampler
 
 LATENCY_S = 0.03

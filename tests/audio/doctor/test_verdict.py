@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kioskd.audio.verdict import LONGEST_TAIL_MS, Figures, judge, tail_ms
+from kioskd.audio.doctor.verdict import LONGEST_TAIL_MS, Figures, judge, tail_ms
 
 GOOD = Figures(
     noise_floor_dbfs=-60.0,

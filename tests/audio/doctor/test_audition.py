@@ -9,16 +9,16 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from kioskd.audio import audition
-from kioskd.audio.audition import Audition, AuditionError, Heard, aligned, deaf, dumb
+from kioskd.audio.doctor import audition
+from kioskd.audio.doctor.audition import Audition, AuditionError, Heard, aligned, deaf, dumb
 from kioskd.audio.capture import Capture
 from kioskd.audio.devices import open_input, open_output
-from kioskd.audio.diagnosis import PLAY_HZ, prepare
-from kioskd.audio.measure import measure
-from kioskd.audio.take import Take
+from kioskd.audio.doctor.diagnosis import PLAY_HZ, prepare
+from kioskd.audio.doctor.measure import measure
+from kioskd.audio.doctor.take import Take
 from kioskd.audio.playback import Playback
 from kioskd.audio.streams import DeviceError, OutputStream
-from kioskd.audio.track import Track
+from kioskd.audio.doctor.track import Track
 from kioskd.core.events import Event
 from kioskd.core.gate import Gate
 from kioskd.core.resample import make_resampler

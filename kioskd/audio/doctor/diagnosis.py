@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from typing import Mapping
 
 from kioskd import __version__
-from kioskd.audio.kept import Kept
-from kioskd.audio.take import Take
-from kioskd.audio.verdict import Figures, Verdict, judge
+from kioskd.audio.doctor.kept import Kept
+from kioskd.audio.doctor.take import Take
+from kioskd.audio.doctor.verdict import Figures, Verdict, judge
 from kioskd.audio.webrtc import EchoError, WebRtc
 from kioskd.config.sections import Audio
 from kioskd.core.resample import make_resampler
@@ -25,8 +25,8 @@ PLAY_HZ = 24_000
 
 def prepare(volume: float) -> bytes:
     """What is played: S16_LE mono, PLAY_HZ."""
-    from kioskd.audio.stimulus import RATE_HZ, programme
-    from kioskd.audio.sweep import to_pcm
+    from kioskd.audio.doctor.stimulus import RATE_HZ, programme
+    from kioskd.audio.doctor.sweep import to_pcm
 
     converter = make_resampler(RATE_HZ, PLAY_HZ)
     return converter.process(to_pcm(programme(volume).samples)) + converter.drain()
@@ -56,8 +56,8 @@ def refused(sentence: str) -> Report:
 
 def diagnose(take: Take, audio: Audio) -> Report:
     """The parts of a report that were measured. Half a second on a PC, several on a small board."""
-    from kioskd.audio.curves import curves
-    from kioskd.audio.measure import MeasureError, measure
+    from kioskd.audio.doctor.curves import curves
+    from kioskd.audio.doctor.measure import MeasureError, measure
 
     missing = ""
     if take.clean is None:
@@ -83,8 +83,8 @@ def cancelled(take: Take, audio: Audio) -> bytes:
     Raises:
         EchoError: there is no canceller, or it failed.
     """
-    from kioskd.audio.measure import reference
-    from kioskd.audio.stimulus import RATE_HZ
+    from kioskd.audio.doctor.measure import reference
+    from kioskd.audio.doctor.stimulus import RATE_HZ
 
     # Without the gain control: it lifts what is left of the echo, and levels would say nothing.
     canceller = WebRtc(audio.noise_suppression, audio.high_pass, gain_control=False)

@@ -10,10 +10,10 @@ from typing import Callable
 
 import pytest
 
-from kioskd.audio import apart
-from kioskd.audio.apart import ApartError, diagnose_apart, prepare_apart, work
-from kioskd.audio.diagnosis import diagnose, prepare
-from kioskd.audio.take import Take
+from kioskd.audio.doctor import apart
+from kioskd.audio.doctor.apart import ApartError, diagnose_apart, prepare_apart, work
+from kioskd.audio.doctor.diagnosis import diagnose, prepare
+from kioskd.audio.doctor.take import Take
 from kioskd.config.sections import Audio
 
 AUDIO = Audio(input="alsa:mic", output="alsa:spk")
@@ -56,7 +56,7 @@ def children() -> list[str]:
             words = place.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"kioskd.audio.apart" in words:
+        if b"kioskd.audio.doctor.apart" in words:
             found.append(place.parent.name)
     return found
 

@@ -10,9 +10,9 @@ from typing import Any, Callable
 
 import pytest
 
-from kioskd.audio import diagnosis
-from kioskd.audio.diagnosis import PLAY_HZ, blank, cancelled, diagnose, prepare, refused, to_keep
-from kioskd.audio.take import Take
+from kioskd.audio.doctor import diagnosis
+from kioskd.audio.doctor.diagnosis import PLAY_HZ, blank, cancelled, diagnose, prepare, refused, to_keep
+from kioskd.audio.doctor.take import Take
 from kioskd.audio.webrtc import EchoMissing
 from kioskd.config.sections import Audio
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kioskd.audio.sweep import Samples, Sweep, power
-from kioskd.audio.take import PAUSE_S, SWEEP_S
+from kioskd.audio.doctor.sweep import Samples, Sweep, power
+from kioskd.audio.doctor.take import PAUSE_S, SWEEP_S
 from kioskd.lanes import UPLINK_HZ
 
 RATE_HZ = UPLINK_HZ

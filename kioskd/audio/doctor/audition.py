@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Callable, Iterator
 
 from kioskd.audio.capture import Capture
-from kioskd.audio.diagnosis import PLAY_HZ
+from kioskd.audio.doctor.diagnosis import PLAY_HZ
 from kioskd.audio.playback import Playback
-from kioskd.audio.take import PAUSE_S, SWEEP_S, Take
-from kioskd.audio.track import HOLE_MS, Track
+from kioskd.audio.doctor.take import PAUSE_S, SWEEP_S, Take
+from kioskd.audio.doctor.track import HOLE_MS, Track
 from kioskd.core.words import PartState
 from kioskd.lanes import CHUNK_MS, UPLINK_HZ, Chunk, PlaybackLane
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kioskd.audio import kept
-from kioskd.audio.kept import Kept, KeptError
+from kioskd.audio.doctor import kept
+from kioskd.audio.doctor.kept import Kept, KeptError
 
 FOUND = Kept(
     tail_ms=210,
