@@ -32,21 +32,21 @@ SEED = 20261121
 class Fixed(Backoff):
     """The same five seconds each time, as half the peers do."""
 
-    def delay(self, attempt: int, chance: float, capacity: bool = False) -> float:
+    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
         return 5.0
 
 
 class NoJitter(Backoff):
     """Exponential, and everybody in step."""
 
-    def delay(self, attempt: int, chance: float, capacity: bool = False) -> float:
+    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
         return super().delay(attempt, 1.0, capacity)
 
 
 class EqualJitter(Backoff):
     """Half of it sure, half of it chance."""
 
-    def delay(self, attempt: int, chance: float, capacity: bool = False) -> float:
+    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
         return super().delay(attempt, 0.5 + chance / 2, capacity)
 
 
@@ -55,7 +55,7 @@ class Decorrelated(Backoff):
 
     _last_s = FIRST_S
 
-    def delay(self, attempt: int, chance: float, capacity: bool = False) -> float:
+    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
         if attempt == 0:
             self._last_s = FIRST_S
         self._last_s = min(CAP_S, FIRST_S + chance * (3 * self._last_s - FIRST_S))

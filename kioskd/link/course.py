@@ -82,8 +82,8 @@ class Course:
         """The attempt, or its session, ended well."""
         self._backoff.rested(now)
 
-    def failed(self, name: str, ending: Ending, now: float, chance: float) -> None:
-        """The attempt with the endpoint of that name failed, or its session was lost."""
+    def failed(self, name: str, ending: Ending, now: float, chance: float, waiting: bool = False) -> None:
+        """The attempt with the endpoint of that name failed, or its session was lost; is somebody ``waiting``?"""
         failure = ending.failure
         if name not in self._names:
             return  # it was taken out of the list meanwhile
@@ -94,7 +94,8 @@ class Course:
         elif failure.trouble is Trouble.FATAL:
             self._switch(self._roster.refused(index, now), now)
         else:
-            self._backoff.failed(now, chance, failure.trouble is Trouble.CAPACITY, failure.retry_after_s)
+            full = failure.trouble is Trouble.CAPACITY
+            self._backoff.failed(now, chance, full, failure.retry_after_s, waiting)
             self._switch(self._roster.failed(index, now), now)
 
     def prospect(self, failure: Failure, now: float) -> tuple[Link, str]:

@@ -268,7 +268,7 @@ class Supervisor:
             self._rest(setup, ending, now)
             return
         self._record.failed(setup.name, ending.failure)
-        self._course.failed(setup.name, ending, now, self._rng())
+        self._course.failed(setup.name, ending, now, self._rng(), waiting=len(self._uplink) > 0)
         state, when = self._course.prospect(ending.failure, now)
         self._record.set(state, setup.name, ending.failure.sentence + (when if self._wanted else ""))
 

@@ -58,6 +58,17 @@ def test_the_delay_doubles_up_to_the_cap() -> None:
     assert [backoff.delay(attempt, 1.0, capacity=True) for attempt in range(8)] == [4, 8, 16, 32, 60, 60, 60, 60]
 
 
+def test_who_waits_is_tried_for_sooner_but_no_oftener() -> None:
+    backoff = Backoff()
+    waits = [backoff.delay(attempt, 1.0, waiting=True) for attempt in range(8)]
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    assert backoff.failed(0.0, 1.0, waiting=True) == 0.5
+    for attempt in range(10):
+        assert backoff.begin(1.0 + attempt * 0.01) or attempt
+        backoff.failed(1.0 + attempt * 0.01, 0.0, waiting=True)
+    assert not backoff.begin(2.0) and backoff.wait_s(2.0) > 50.0, "the bucket holds for them too"
+
+
 def test_what_the_service_asks_for_is_waited_and_jittered_behind() -> None:
     backoff = Backoff()
     assert backoff.failed(0.0, 0.0, True, retry_after_s=7.0) == 7.0
