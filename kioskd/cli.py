@@ -126,9 +126,8 @@ def run(options: argparse.Namespace, started_at: float) -> int:
             print(problem, file=sys.stderr)
         print(f"kioskd: {options.config} does not check; mend what stands above.", file=sys.stderr)
         return EXIT_CONFIG
-    import asyncio
-
     from kioskd.app import Source, run as live
+    from kioskd.closing import Loop
     from kioskd.config.secrets import redact
     from kioskd.ops.systemd import setup_logging
 
@@ -145,14 +144,14 @@ def run(options: argparse.Namespace, started_at: float) -> int:
             print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {options.config}", file=sys.stderr)
             return EXIT_CONFIG
     source = Source(os.path.abspath(options.config), tuple(map(str, loaded.warnings)))
-    loop = asyncio.new_event_loop()
+    loop = Loop()
     try:
         code = loop.run_until_complete(live(loaded.config, source, started_at, secrets))
     finally:
-        loop.close()
         # It has ended in order; a second SIGTERM must not make a failure of it while the interpreter cleans up.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        loop.close()
     return leave(code)
 
 

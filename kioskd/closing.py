@@ -23,6 +23,19 @@ def on_signals(loop: asyncio.AbstractEventLoop, asked: Callable[[StopAsked], Non
     loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing: restart kioskd instead")
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """The daemon's event loop: where it closes, signals stay as they are.
+
+    asyncio's own gives each its default back, and with that SIGTERM ends the process on the spot. A second one that
+    came in the moment between that and whatever the caller then sets made a failure of an orderly end (seen as -15 on
+    a machine that stood still just there). So the caller ignores them first, and closes the loop then.
+    """
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Leave it as it is."""
+        return False
+
+
 class Closers:
     """What must be closed. Loop only."""
 

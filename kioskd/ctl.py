@@ -174,6 +174,8 @@ def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     """``kioskctl doctor audio``."""
     from kioskd import ctl_doctor  # nobody else pays for its tables
 
+    if options.html:
+        save(options.html, "")  # before it grows loud for nothing
     try:
         found = ctl_doctor.consult(
             lambda request: ask(looked_in, CHANGE, request), options.keep, ctl_doctor.to_terminal
@@ -184,12 +186,21 @@ def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
         raise CtlError("the doctor never came back; see: journalctl -u kioskd -e", EXIT_UNAVAILABLE)
     say(json.dumps(found, indent=2) if options.json else "\n".join(ctl_doctor.page(found, painter())))
     if options.html:
-        try:
-            with open(options.html, "w", encoding="utf-8") as file:
-                file.write(ctl_doctor.html(found))
-        except OSError as error:
-            raise CtlError(f"{options.html} cannot be written: {error.strerror or error}", EXIT_CANTCREAT) from error
+        save(options.html, ctl_doctor.html(found))
     return OK if ctl_doctor.fits(found) else DEGRADED
+
+
+def save(path: str, text: str) -> None:
+    """Write a report.
+
+    Raises:
+        CtlError: with the reason.
+    """
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CtlError(f"{path} cannot be written: {error.strerror or error}", EXIT_CANTCREAT) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -140,9 +140,13 @@ class PlaybackLane:
     # What one take gives at most. A service may send a whole answer in one delta: the rest of it still counts as
     # waiting, and a cut finds it here.
     TAKEN_MS = 200
+    # Crumbs of two answers in turns join nothing, and each costs a hundred bytes and more. What joins is at least
+    # CHUNK_BYTES long: 150 slices a second at 48 kHz.
+    SLICES_A_SECOND = 200
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
+        self._most_slices = max(1, int(seconds * self.SLICES_A_SECOND))
         self._clock = clock
         self._ring: deque[Slice] = deque()
         self._head_bytes = 0  # of the oldest slice have been taken
@@ -173,7 +177,7 @@ class PlaybackLane:
             return False
         length_s = len(pcm) / 2 / rate_hz
         with self._ready:
-            if self._waiting_s + length_s > self._seconds:
+            if self._waiting_s + length_s > self._seconds or len(self._ring) >= self._most_slices:
                 self.refused += 1
                 return False
             if source == "service":
@@ -206,6 +210,10 @@ class PlaybackLane:
             self._jitter.cut()
             self._ready.notify()
             return self.epoch
+
+    def forget_cuts(self) -> None:
+        """A session begins: nothing comes late any more, and many services count their answers anew. Loop only."""
+        self._cut.clear()
 
     def take(self, timeout_s: float | None = None) -> Slice | None:
         """The oldest sound, at most TAKEN_MS of it; None where none may be played yet. Playback thread only.

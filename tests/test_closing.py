@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from kioskd.closing import Closers, on_signals
+from kioskd.closing import Closers, Loop, on_signals
 from kioskd.core.events import StopAsked
 
 
@@ -44,3 +44,19 @@ def test_a_signal_asks_and_sighup_changes_nothing(number: signal.Signals, caplog
 
     assert asyncio.run(main()) == StopAsked(f"{number.name} received")
     assert "SIGHUP changes nothing" in caplog.text
+
+
+def test_a_loop_that_closes_gives_no_signal_its_default_back() -> None:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    loop = Loop()
+    try:
+        on_signals(loop, lambda asked: None)
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        loop.close()
+        assert [signal.getsignal(number) for number in numbers] == 3 * [signal.SIG_IGN]
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -221,3 +221,23 @@ def test_what_was_cut_is_not_glued_to_what_follows() -> None:
     lane.put(b"\2\2", 16_000, "b")
     piece = lane.take(0)
     assert piece is not None and (piece.pcm, piece.epoch) == (b"\2\2", epoch)
+
+
+def test_crumbs_of_two_answers_in_turns_cost_no_more_memory_than_sound_does() -> None:
+    lane = PlaybackLane(1.0)
+    taken = sum(lane.put(b"\1\0", 48_000, f"r{number % 2}") for number in range(48_000))
+    assert taken == len(lane._ring) == PlaybackLane.SLICES_A_SECOND and lane.refused == 48_000 - taken
+
+
+def test_honest_pieces_are_never_too_many() -> None:
+    lane = PlaybackLane(2.0)
+    pieces = 2 * 48_000 // 48  # of a millisecond each
+    assert all(lane.put(bytes(96), 48_000, "r") for _ in range(pieces))
+
+
+def test_the_next_session_may_call_its_answers_the_same() -> None:
+    lane = PlaybackLane(1.0)
+    lane.cut("resp_1")
+    assert not lane.put(bytes(480), 24_000, "resp_1")
+    lane.forget_cuts()
+    assert lane.put(bytes(480), 24_000, "resp_1") and lane.late == 1

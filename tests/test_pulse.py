@@ -101,7 +101,13 @@ def test_mute_reaches_the_lamp(tmp_path: Path) -> None:
 
 WEDGED = """
 import sys, threading
-from kioskd import cli, sound
+from kioskd import cli, pulse, sound
+from kioskd.core import health
+
+# Ten seconds for a thread that does not move, and five of grace: scaled.
+scale = float(sys.argv[2])
+health.DEADLINES_S["capture"] = {state: most / scale for state, most in health.DEADLINES_S["capture"].items()}
+pulse.WEDGED_S /= scale
 
 class Stuck:
     rate_hz, xruns = 16000, 0
@@ -114,7 +120,7 @@ sys.exit(cli.main(["run", "-c", sys.argv[1]]))
 """
 
 
-def wedged(tmp_path: Path) -> subprocess.Popen[str]:
+def wedged(tmp_path: Path, scale: int = 1) -> subprocess.Popen[str]:
     """A daemon whose microphone's read never returns."""
     tree = {
         "service": [{"dialect": "local"}],
@@ -124,12 +130,12 @@ def wedged(tmp_path: Path) -> subprocess.Popen[str]:
         "ops": {"state_dir": str(tmp_path), "runtime_dir": str(tmp_path), "timeline": str(tmp_path / "t.jsonl")},
     }
     (tmp_path / "kiosk.yaml").write_text(json.dumps(tree))  # JSON is YAML
-    command = [sys.executable, "-c", WEDGED, str(tmp_path / "kiosk.yaml")]
+    command = [sys.executable, "-c", WEDGED, str(tmp_path / "kiosk.yaml"), str(scale)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_wedged_thread_ends_in_a_journal_line_and_70(tmp_path: Path) -> None:
-    daemon = wedged(tmp_path)
+    daemon = wedged(tmp_path, scale=5)
     _, said = daemon.communicate(timeout=30)
     assert daemon.returncode == 70
     assert "<2>" in said and "the microphone claims to be" in said

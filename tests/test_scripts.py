@@ -13,7 +13,9 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -44,16 +46,31 @@ def test_without_a_hand_the_door_stays_shut(tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 0, name
 
 
+Said = Callable[[str], tuple[Path, subprocess.CompletedProcess[str]]]
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
+    """What a whole conversation about a sentence left behind, and how it ended: it takes its time, once."""
+
+    @cache
+    def have(sentence: str) -> tuple[Path, subprocess.CompletedProcess[str]]:
+        out = tmp_path_factory.mktemp("said")
+        return out, run(out, "--say", sentence)
+
+    return have
+
+
 @pytest.mark.parametrize("sentence", ["what time is it", "Do not unlock the front door."])
-def test_what_was_not_asked_for_does_not_happen(tmp_path: Path, sentence: str) -> None:
-    done = run(tmp_path, "--say", sentence)
+def test_what_was_not_asked_for_does_not_happen(said: Said, sentence: str) -> None:
+    out, done = said(sentence)
     assert done.returncode == 0 and "the door stayed shut" in done.stdout, done.stdout
-    assert not any(note["kind"] == "relay" for note in rows(tmp_path / "timeline.jsonl")) and intents(tmp_path) == 0
+    assert not any(note["kind"] == "relay" for note in rows(out / "timeline.jsonl")) and intents(out) == 0
 
 
-def test_the_wire_log_holds_frames_and_no_audio(tmp_path: Path) -> None:
-    run(tmp_path, "--say", "what time is it")
-    frames = rows(tmp_path / "wire.jsonl")
+def test_the_wire_log_holds_frames_and_no_audio(said: Said) -> None:
+    out, _ = said("what time is it")
+    frames = rows(out / "wire.jsonl")
     kinds = {str(frame["type"]) for frame in frames}
     assert {"session.configure", "session.configured", "input_audio_buffer.append", "response.done"} <= kinds
     assert max(len(json.dumps(frame)) for frame in frames) < 4000

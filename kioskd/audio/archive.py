@@ -49,14 +49,21 @@ class Track:
         self.seal()
 
     def add(self, pieces: Iterable[Piece]) -> None:
-        """What came since the last time, in one write."""
+        """What came since the last time, in one write where there is no hole in it."""
         grown = bytearray()
         for piece in pieces:
             due = 2 * int((piece.at - self._started_at) * UPLINK_HZ) - len(piece.pcm)
             hole = due - self.bytes - len(grown)
             if hole > HOLE_S * _BYTES_PER_S:
-                grown += bytes(hole)
+                self._append(grown)
+                grown = bytearray()
+                # A hole in the file as well, and not zeros in memory: an hour without a session is 115 MB.
+                self._file.seek(hole, os.SEEK_CUR)
+                self.bytes += hole
             grown += piece.pcm
+        self._append(grown)
+
+    def _append(self, grown: bytearray) -> None:
         self._write(grown)
         self.bytes += len(grown)
 
@@ -74,8 +81,15 @@ class Track:
             view = view[self._file.write(view) :]
 
     def close(self) -> None:
-        """The file is whole."""
-        self._file.close()
+        """The file is whole: its header tells of all that is there, also where a full disk took a part of a write."""
+        try:
+            self.bytes = max(0, self._file.seek(0, os.SEEK_END) - HEADER.size) // 2 * 2
+            self.seal()
+        except OSError as error:
+            # Why the disk takes no more has been told; the header tells of what was there at the last seal.
+            log.debug("the header of a recording could not be written: %s", error)
+        finally:
+            self._file.close()
 
 
 def free_stem(folder: str, name: str) -> str:

@@ -14,6 +14,7 @@ from kioskd.audio.detector import Detector
 from kioskd.audio.ears import Ears
 from kioskd.audio.echo import Canceller
 from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler
+from kioskd.audio.leaving import ended
 from kioskd.audio.stages import CLEAN, RAW, Hook, Stages
 from kioskd.audio.streams import DeviceError, InputStream, OpenInput
 from kioskd.audio.wakeword import Spotter
@@ -124,8 +125,7 @@ class Capture:
         self._stages = Stages()
         self._commands: deque[Callable[[], None]] = deque()
         self._nudge = threading.Event()
-        self._stopping = False
-        self._muted = False
+        self._stopping = self._muted = self._opening = False
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._claim = Claim(PART, "microphone", post, clock)
         self._periods = self._chunks = self._xruns = self._reopened = self._ticks = 0
@@ -138,12 +138,10 @@ class Capture:
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> bool:
-        """End the thread; True when it has ended. An utterance in progress gets its end mark. Not from the thread."""
+        """End the thread; False when it is wedged. An utterance in progress gets its end mark. Not from the thread."""
         self._stopping = True
         self._nudge.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return ended(self._thread, timeout_s, lambda: self._opening)
 
     def feed(self, mode: Feed, deaf: bool = False) -> None:
         """What the lane gets.
@@ -221,12 +219,15 @@ class Capture:
 
     def _serve(self) -> None:
         """One device from open to close; a device that cannot be had costs one pause."""
+        self._opening = True
         try:
             stream = self._open_input(self._spec)
         except DeviceError as error:
+            self._opening = False
             self._claim.say(PartState.ABSENT, str(error))
             self._pause()
             return
+        self._opening = False
         xruns = self._xruns
         try:
             reason, wait = self._listen(stream, xruns), False

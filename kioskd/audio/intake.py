@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Callable, NamedTuple, Protocol
 
 from kioskd.audio.streams import PERIOD_MS
@@ -13,6 +14,10 @@ MAX_AGE_S = 0.5
 # A read that took at least this long had to wait for its samples, so they are new. A fifth of a period: far above
 # a read that finds its samples (some 50 us), far below the wait of a reader that keeps up.
 WAITED_S = 0.002
+# After a hole a wait alone proves nothing: a sound server hands a backlog over in requests, with 2 to 20 ms between
+# them (measured: all of 2 s in 0.3 s). So many periods must have taken most of the time that they last.
+PACE_PERIODS = 10
+PACE_S = 0.6 * PACE_PERIODS * PERIOD_S
 _BYTES_PER_S = UPLINK_HZ * 2
 PERIOD_BYTES = _BYTES_PER_S * PERIOD_MS // 1000
 
@@ -95,6 +100,8 @@ class Intake:
         self._resampler = None if rate_hz == UPLINK_HZ else make_resampler(rate_hz, UPLINK_HZ)
         self._canceller = canceller
         self._returned_at = self._captured_at = now
+        self._behind = False  # a backlog may be coming
+        self._pace: deque[float] = deque(maxlen=PACE_PERIODS)  # when its latest periods came
         self._part = b""  # less than a period, for the canceller
         self._raw, self._clean = Cutter(), Cutter()
         self._gap_ms = 0.0
@@ -135,9 +142,14 @@ class Intake:
         return data[:whole], b"".join([canceller.near(period) for period in periods])
 
     def _stamp(self, asked_at: float, now: float) -> None:
-        hole = now - self._returned_at > MAX_AGE_S
+        if now - self._returned_at > MAX_AGE_S:
+            self._behind = True
+            self._pace.clear()
         self._returned_at = now
-        if now - asked_at >= WAITED_S and not hole:
+        if self._behind:
+            self._pace.append(now)
+            self._behind = len(self._pace) < PACE_PERIODS or now - self._pace[0] < PACE_S
+        if now - asked_at >= WAITED_S and not self._behind:
             self._captured_at = now
         else:
             self._captured_at = min(now, self._captured_at + PERIOD_S)

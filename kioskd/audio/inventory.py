@@ -31,7 +31,10 @@ def describe() -> list[Row]:
         from kioskd.audio import port
     except ImportError as error:
         raise DeviceError(f"PortAudio does not load ({error}): apt-get install libportaudio2") from error
-    always = (_row("file:PATH.wav", "a WAV file", 1, 1), _row("null", "silence", 1, 1))
+    always = (
+        _row("file:PATH.wav", "a WAV file", 1, 1),
+        _row("null", 'silence; in YAML write it in quotes: "null"', 1, 1),
+    )
     return [*port.list_devices(), *always]
 
 

@@ -15,6 +15,7 @@ from typing import Callable, Mapping
 from kioskd.audio.cuebook import CueBook
 from kioskd.audio.heard import Heard
 from kioskd.audio.holes import Holes
+from kioskd.audio.leaving import ended
 from kioskd.audio.mixer import Mixer
 from kioskd.audio.speaker import LEAD_IN_MS, Progress, Speaker
 from kioskd.audio.streams import PERIOD_MS, OpenOutput
@@ -102,12 +103,7 @@ class Playback:
     def stop(self, timeout_s: float = 1.0) -> bool:
         """End the thread; False when it did not end in time: it is wedged in the device."""
         self._stopping = True
-        until = time.monotonic() + timeout_s
-        while self._thread.is_alive() and time.monotonic() < until:
-            # Again and again: a wake-up just before the thread begins to wait would be lost.
-            self._lane.wake()
-            self._thread.join(0.02)
-        return not self._thread.is_alive()
+        return ended(self._thread, timeout_s, lambda: self._speaker.opening, self._lane.wake)
 
     def duck(self, on: bool) -> None:
         """12 dB lower, or back, within one period. Any thread."""

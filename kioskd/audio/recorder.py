@@ -174,8 +174,9 @@ class Recorder:
             log.exception("The recording failed")
             self._fail(f"a fault inside kioskd ({type(error).__name__}); its journal has the traceback")
         finally:
-            for track in tracks.values():
+            for path, track in tracks.items():
                 track.close()
+                self._bytes[path] = HEADER.size + track.bytes
 
     def _open(self, folder: str, tracks: dict[str, Track]) -> str:
         """Open the three files; what their names begin with."""
@@ -199,3 +200,6 @@ class Recorder:
         self.problem = why
         log.error("The recording ended: %s", why)
         self._post(PartChanged(PART, PartState.FAILED, why))
+        if not self._on:
+            # It had ended before, or never began: nobody will end it (``_end``), so the part is well again here.
+            self._post(PartChanged(PART, PartState.ASLEEP, ""))

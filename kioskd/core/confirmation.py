@@ -73,7 +73,7 @@ def confirmed(s: State, call: CallState, now: float) -> None:
         again = Decision(Verdict.REFUSE, "confirm", call.tool.say_failed, "policy asks for a confirmation twice")
     if s.speaking:
         # "Please hold the button" has been heard; what counts now is whether it opens.
-        s.emit(CutPlayback(s.response_id))
+        s.emit(CutPlayback(s.sounding_id))
     decide(s, call, again, now)
 
 

@@ -71,6 +71,17 @@ class Rung:
 # and two wake-ups in four seconds are all that an idle kiosk spends on it. The lengths are guesses made to be told
 # apart at a glance; only the limit of three flashes a second is from a standard.
 LADDER: tuple[Rung, ...] = (
+    # Above all else, faults too: a lamp that hid it would break a promise to whoever stands before the kiosk. It is
+    # short, and the owner who began it has the status page.
+    Rung(
+        "recording",
+        WHITE,
+        "white",
+        (850, 150),
+        "lit, with a short gap every second",
+        "What the microphone hears is recorded for support, and stays on this box.",
+        lambda seen: seen.recording,
+    ),
     Rung(
         "fault",
         RED,
@@ -124,16 +135,6 @@ LADDER: tuple[Rung, ...] = (
         "even blinking, once a second",
         "Press and hold the button to confirm.",
         lambda seen: seen.confirming,
-    ),
-    # Above what the kiosk does: whoever stands before it is to know of it all the time, not only while nobody speaks.
-    Rung(
-        "recording",
-        WHITE,
-        "white",
-        (850, 150),
-        "lit, with a short gap every second",
-        "What the microphone hears is recorded for support, and stays on this box.",
-        lambda seen: seen.recording,
     ),
     Rung(
         "acting",

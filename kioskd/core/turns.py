@@ -179,6 +179,7 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
         return
     s.session = ""
     s.answers.clear()
+    unheard = s.response is Response.STREAMING and not s.speaking
     s.response = move(RESPONSE, s.response, Signal.LOST)
     for timer in ("session", "stream", "settle"):
         s.clear_timer(timer)
@@ -186,6 +187,11 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
     cancel_calls(s, "the session ended", lambda call: call.key.session == e.session)
     if s.turn is not Turn.QUIET:
         lose_turn(s, now, f"the session ended ({e.code})")
+    elif unheard and not s.stopping:
+        # Begun is not answered: nobody has heard a word of it.
+        s.counts.turns_lost += 1
+        s.cue("again")
+        s.note("turn", f"given up: the session ended ({e.code}) before the answer was heard", lost=True)
     elif s.wanted and e.code == NORMAL_CLOSE and s.config.talk.mode != "open":
         unwant(s, "the service ended the session while nobody spoke")
 

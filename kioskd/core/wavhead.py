@@ -9,6 +9,9 @@ PCM, EXTENSIBLE = 1, 0xFFFE
 FORMATS = {2: "ADPCM", 3: "floating point", 6: "A-law", 7: "mu-law", 0x11: "ADPCM", 0x55: "MP3"}
 # What the mixer converts well; beyond it a header is more likely broken than true.
 LOWEST_HZ, HIGHEST_HZ = 8_000, 48_000
+# Every rate in use is a multiple. Without a common measure a resampler has a filter for each of 24000 phases: 184 MB,
+# and seconds that playback does not have.
+RATE_STEP_HZ = 25
 # A program that writes to a pipe cannot know the length: it writes 0, or about the largest number there is (espeak-ng).
 UNKNOWN_BYTES = 0x7FFF0000
 
@@ -85,6 +88,8 @@ def _read_format(chunk: bytes) -> tuple[int, int]:
         raise NotPlayable(f"holds {bits} bit samples; only 16 bit are played")
     if not LOWEST_HZ <= rate_hz <= HIGHEST_HZ:
         raise NotPlayable(f"claims {rate_hz} samples a second; {LOWEST_HZ} to {HIGHEST_HZ} are played")
+    if rate_hz % RATE_STEP_HZ:
+        raise NotPlayable(f"claims {rate_hz} samples a second, a rate of no device: its header is broken")
     if frame_bytes != 2 * channels:
         raise NotPlayable(f"claims {frame_bytes} bytes a frame where {2 * channels} are needed: its header is broken")
     return rate_hz, channels

@@ -17,7 +17,7 @@ from kioskd.core.resample import Resampler
 from kioskd.core.uplink import Pacer
 from kioskd.lanes import CHUNK_MS
 from kioskd.link.barge import Barge
-from kioskd.link.client import Connection
+from kioskd.link.client import POLICY_VIOLATION, Connection
 from kioskd.link.deadlines import deadlines
 from kioskd.link.downlink import Downlink, Placed
 from kioskd.link.endpoints import EndpointSetup
@@ -25,7 +25,7 @@ from kioskd.link.failures import Ending, Failure, LinkError
 from kioskd.link.limits import Allowance
 from kioskd.link.patience import Patience
 from kioskd.link.ports import Ports
-from kioskd.link.reader import POLICY_VIOLATION, Heard, Reader
+from kioskd.link.reader import Heard, Reader
 from kioskd.link.redaction import Scrub
 from kioskd.link.replies import Replies
 from kioskd.link.translate import event_of, failure_of
@@ -52,7 +52,8 @@ class Conversation:
     Attributes:
         endpoint: the name of whose session it is.
         id: the session's id, from ``session.created`` on.
-        ready: audio may flow.
+        ready: audio may flow, or could until it was ``over``.
+        over: how it ended, as soon as it has; the goodbye may still take a moment.
         config: what the service says it runs with.
     """
 
@@ -79,7 +80,7 @@ class Conversation:
         self._reader = Reader(setup.name, session, connection, scrub, ports, self._take, self._writer.wake)
         self._phase_since = ports.clock()  # of the handshake
         self._ready_at = 0.0
-        self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._close_code: int | None = None
         self.endpoint = setup.name
         self.id = ""
@@ -93,7 +94,7 @@ class Conversation:
         self._patience.handshake()
         tasks = [asyncio.create_task(self._guarded(part)) for part in (self._reader.run(), self._writer.run())]
         try:
-            return await self._over
+            return await self.over
         finally:
             self._patience.stop()
             for task in tasks:
@@ -121,7 +122,7 @@ class Conversation:
 
     def _end(self, failure: Failure, close_code: int | None, ours: bool = False, voice: bool = False) -> None:
         """The first one to say so decides. ``close_code``: None means without a goodbye."""
-        if self._over.done():
+        if self.over.done():
             return
         self._close_code = close_code
         engaged, dropped = len(self._ports.uplink) > 0 or self._writer.speaking, 0
@@ -132,7 +133,7 @@ class Conversation:
             self._writer.stop()
             dropped = self._ports.uplink.clear()
             self._ports.report(SessionEnded(self.id, failure.close_code or VANISHED, failure.sentence))
-        self._over.set_result(Ending(failure, self.ready, engaged, dropped, ours, voice))
+        self.over.set_result(Ending(failure, self.ready, engaged, dropped, ours, voice))
 
     async def _guarded(self, part: Awaitable[None]) -> None:
         try:
@@ -205,7 +206,7 @@ class Conversation:
         self._writer.wake()
 
     def _take(self, fact: facts.Fact) -> None:
-        if self._over.done():
+        if self.over.done():
             return
         if isinstance(fact, facts.Ended):
             fact = self._barge.ended(fact)

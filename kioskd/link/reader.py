@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Callable, NoReturn
 
-from kioskd.link.client import Connection
+from kioskd.link.client import POLICY_VIOLATION, Connection
 from kioskd.link.failures import Failure, LinkError
 from kioskd.link.limits import Allowance
 from kioskd.link.ports import Ports
@@ -15,9 +15,6 @@ from kioskd.wire.errors import ProtocolError
 from kioskd.wire.facts import Audio, Fact
 from kioskd.wire.profile import Trouble
 from kioskd.wire.session import Session
-
-# RFC 6455, 7.4.1
-POLICY_VIOLATION = 1008
 
 
 @dataclass(slots=True)

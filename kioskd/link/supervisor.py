@@ -250,6 +250,7 @@ class Supervisor:
         self._greet = False  # spoken once; a reconnect does not greet again
         self._record.totals.sessions += 1
         self._course.ready(self._clock())
+        self._ports.playback.forget_cuts()
         self._record.healthy(name)
         self._record.set(Link.READY, name, f"in session with {name}")
         self._post(SessionReady(session, name))
@@ -286,7 +287,7 @@ class Supervisor:
     def _of(self, session: str, endpoint: str | None = None) -> Conversation | None:
         """The conversation of that session, if it is the one that is there."""
         conversation = None if self._attempt is None else self._attempt.conversation
-        if conversation is not None and conversation.ready:
+        if conversation is not None and conversation.ready and not conversation.over.done():
             if conversation.id == session and endpoint in (None, conversation.endpoint):
                 return conversation
         self._record.totals.late_outputs += 1

@@ -97,7 +97,12 @@ def redacted_url(url: str) -> str:
 
 def plain(headers: Mapping[str, str]) -> bool:
     """Whether headers of an owner's profile are ones that HTTP can carry (RFC 9110, 5.5)."""
-    return all(_TOKEN.fullmatch(name) and value.isascii() and value.isprintable() for name, value in headers.items())
+    return all(is_token(name) and value.isascii() and value.isprintable() for name, value in headers.items())
+
+
+def is_token(word: str) -> bool:
+    """Whether it can be the name of a header, a scheme or a subprotocol; ``{api_key}`` stands for a key that can."""
+    return _TOKEN.fullmatch(word.replace(KEY_PLACE, "key")) is not None
 
 
 def _is_loopback(host: str) -> bool:

@@ -41,7 +41,7 @@ class Calls:
         """A piece of the arguments, or an item that names a call.
 
         Raises:
-            ProtocolError: too many open calls, or arguments beyond any sense.
+            ProtocolError: too many calls, open ones or in all, or arguments beyond any sense.
             Malformed: an id that cannot be one.
         """
         if call_id in self._seen:
@@ -51,6 +51,7 @@ class Calls:
         if call is None:
             if len(self._open) >= OPEN_CALLS:
                 raise ProtocolError(1008, f"The service opened more than {OPEN_CALLS} tool calls at once.")
+            self._check_count()  # what is begun and never asked is remembered, too
             call = self._open[identifier(call_id)] = Collected(response, "", [])
         call.name = call.name or clean_text(name)
         if delta:
@@ -69,8 +70,7 @@ class Calls:
         if call_id in self._seen:
             self._counters.duplicate_calls += 1
             return None
-        if len(self._seen) >= CALLS_PER_SESSION:
-            raise ProtocolError(1008, f"The service asked for more than {CALLS_PER_SESSION} tools in one session.")
+        self._check_count()
         _checked_size(0, arguments or "")
         self._seen.add(identifier(call_id))
         call = self._open.pop(call_id, None) or Collected(response, "", [])
@@ -83,6 +83,10 @@ class Calls:
             del self._open[call_id]
             self._seen.add(call_id)
             self._counters.late_calls += 1
+
+    def _check_count(self) -> None:
+        if len(self._seen) >= CALLS_PER_SESSION:
+            raise ProtocolError(1008, f"The service asked for more than {CALLS_PER_SESSION} tools in one session.")
 
     def handed_on(self, call_id: str) -> bool:
         """True for a call that is done with here: the service may go on repeating it."""

@@ -25,6 +25,11 @@ class Trouble(Enum):
     BENIGN = "benign"  # two frames crossed; nothing is wrong
 
 
+# Rates of sound are multiples of this (11 025, 22 050 and 44 100 Hz are). One that is not has next to nothing in common
+# with a card's: its filter takes seconds to make and hundreds of megabytes (measured: 47 999 to 48 000 Hz).
+RATE_STEP_HZ = 25
+
+
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
 

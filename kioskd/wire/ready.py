@@ -7,7 +7,7 @@ from typing import Any, Mapping, NamedTuple
 from kioskd.wire.errors import ProtocolError
 from kioskd.wire.facts import Warned
 from kioskd.wire.frames import Setup
-from kioskd.wire.profile import Profile
+from kioskd.wire.profile import RATE_STEP_HZ, Profile
 from kioskd.wire.text import clean_text, whole
 
 # A configuration echo has about ten keys and as many tools as the owner wrote; more is not shown.
@@ -49,7 +49,8 @@ def _out_rate(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> tuple[
         return default_hz, []
     rate_hz = whole(said)
     if rate_hz is not None and profile.out_rate_low_hz <= rate_hz <= profile.out_rate_high_hz:
-        return rate_hz, []
+        if rate_hz % RATE_STEP_HZ == 0:
+            return rate_hz, []
     shown = clean_text(said) or "something that is no number"
     return default_hz, [
         Warned("output_rate", f"The service names an output rate of {shown} Hz; {default_hz} Hz is used instead.")
@@ -77,7 +78,8 @@ def _differences(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> lis
 def _missing_tools(profile: Profile, setup: Setup, echoed: object) -> list[Warned]:
     if not profile.takes_tools or not isinstance(echoed, list):
         return []
-    there = {tool.get("name") for tool in echoed if isinstance(tool, dict)}
+    # A list, not a set: what a service names its tools with need not be a word at all.
+    there = [tool.get("name") for tool in echoed if isinstance(tool, dict)]
     missing = [str(tool.get("name")) for tool in setup.tools if tool.get("name") not in there]
     return [Warned("tools", f"The service does not know these tools: {', '.join(missing)}.")] if missing else []
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
+import json
 import re
 import types
 import typing
 from collections.abc import Mapping as AnyMapping
 from typing import Any, Iterator, Mapping
 
-from kioskd.wire.address import KEY_PLACE, plain
+from kioskd.wire.address import KEY_PLACE, is_token, plain
 from kioskd.wire.errors import LocalError
-from kioskd.wire.profile import Profile
+from kioskd.wire.profile import RATE_STEP_HZ, Profile
 from kioskd.wire.shapes import SHAPES
 
 # What is not an owner's to change: the name tells endpoints apart, the address has a key of its own (service.url).
@@ -32,12 +32,15 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "turn_modes": ("server", "manual"),
 }
 
-# Bounds of numbers; what is not here is 0 or more. Rates: dialects reference U24. The rest guesses at what makes sense.
+# Bounds of numbers, and of those in lists and groups; what is not here is at most MOST. Rates: dialects reference U24.
+# HTTP: RFC 9110, 15; closes: RFC 6455, 7.4. The rest guesses at what makes sense.
+MOST = 86_400.0  # a day of seconds
+_HTTP, _CLOSE, _RATE = (100, 599), (1000, 4999), (8_000, 48_000)
 BOUNDS: Mapping[str, tuple[float, float]] = {
-    "in_rate_hz": (8_000, 48_000),
-    "out_rate_hz": (8_000, 48_000),
-    "out_rate_low_hz": (8_000, 48_000),
-    "out_rate_high_hz": (8_000, 48_000),
+    **dict.fromkeys(("in_rate_hz", "out_rate_hz", "out_rate_low_hz", "out_rate_high_hz", "out_rate_by_model"), _RATE),
+    **dict.fromkeys(("fatal_http", "capacity_http", "retry_http"), _HTTP),
+    **dict.fromkeys(("normal_close", "expiry_close", "capacity_close", "fatal_close"), _CLOSE),
+    "fatal_close_before_ready": _CLOSE,
     "chunk_ms": (20, 20),  # what the kiosk cuts its audio into
     "catch_up": (1, 4),
     "ping_interval_s": (1, 300),
@@ -46,8 +49,14 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "max_control_bytes": (4_096, 8 * 1024 * 1024),
     "configure_limit_bytes": (1_024, 8 * 1024 * 1024),
     "min_chunk_bytes": (2, 640),
+    "tool_debounce_ms": (0, 10_000),
 }
 
+# What may be empty: the dialect has no such thing.
+EMPTY = ("auth_scheme", "model_param", "voice_field", "in_rate_field", "out_rate_field", "default_model")
+# What is read before any owner's word for it: an error that were taken for a greeting would be none any more.
+TAKEN = ("error", "warning", "ping")
+EVENTS = ("created_events", "ready_events")
 
 _SECRET = re.compile(r"(?i)(^|[_-])(key|token|secret|password|authorization|signature)$")
 
@@ -108,7 +117,7 @@ def _problem(key: str, value: Any) -> str:
         return FIXED[key]
     kind = _kinds().get(key)
     if kind is None:
-        near = difflib.get_close_matches(key, _kinds(), 1)
+        near = difflib.get_close_matches(str(key), _kinds(), 1)
         return "is no part of a dialect" + (f"; did you mean {near[0]}?" if near else "")
     wrong = _misfit(kind, value)
     if wrong:
@@ -117,15 +126,60 @@ def _problem(key: str, value: Any) -> str:
         words = value if isinstance(value, (list, tuple)) else [value]
         strange = [word for word in words if word not in CHOICES[key]]
         return f"is {strange[0]!r}, but must be {' or '.join(CHOICES[key])}" if strange else ""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = BOUNDS.get(key, (0, math.inf))
-        bounds = f"from {low:g} to {high:g}" if high < math.inf else f"{low:g} or more"
-        return "" if low <= value <= high else f"is {value:g}, but must be {bounds}"
+    return _number(key, value) or _word(key, value) or _group(key, value)
+
+
+def _number(key: str, value: Any) -> str:
+    """What is wrong with a number, or with one in a list or a group."""
+    low, high = BOUNDS.get(key, (0, MOST))
+    below = value.values() if isinstance(value, AnyMapping) else value if isinstance(value, (list, tuple)) else [value]
+    for number in below:
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or key in JSON_KEYS:
+            continue
+        if not low <= number <= high:
+            # Python cannot show every whole number as a float.
+            shown = f"{number:g}" if isinstance(number, float) or abs(number) < 1e15 else "far beyond that"
+            return f"is {shown}, but must be " + ("0 or more" if number < low == 0 else f"from {low:g} to {high:g}")
+        if key.endswith("_rate_hz") or key == "out_rate_by_model":
+            if number % RATE_STEP_HZ:
+                return f"is {number:g}, but must be a multiple of {RATE_STEP_HZ}"
+    return ""
+
+
+def _word(key: str, value: Any) -> str:
+    """What is wrong with text, or with a list of it."""
+    words = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else []
+    if "" in words and key not in EMPTY:
+        return "must not be empty" if isinstance(value, str) else "must not hold an empty text"
+    if key in EVENTS and (taken := next((word for word in words if word in TAKEN), "")):
+        return f"cannot be {taken}, which means something else"
+    if key == "auth_header" and not is_token(value) or key == "auth_scheme" and value and not is_token(value):
+        return "is not one word that HTTP can carry"
+    strange = next((word for word in words if not is_token(word)), "") if key == "subprotocols" else ""
+    return f"holds {strange!r}, which a subprotocol cannot carry" if strange else ""
+
+
+def _group(key: str, value: Any) -> str:
+    """What is wrong with a group of keys."""
     if key in ("extra_headers", "query"):
         secret = next((name for name, word in value.items() if _SECRET.search(name) and "{" not in word), "")
         if secret:
             return f"holds a secret ({secret}), which never stands in this file; say with service.key where it lies"
+    if key in JSON_KEYS and not _is_json(value):
+        return "holds what JSON cannot"
     return "holds a header that HTTP cannot carry" if key == "extra_headers" and not plain(value) else ""
+
+
+# What is sent as it is.
+JSON_KEYS = ("session_extra", "turn_detection")
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False, default=dict, ensure_ascii=False).encode("utf-8")
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _misfit(kind: Any, value: Any) -> str:

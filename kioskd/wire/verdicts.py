@@ -8,11 +8,11 @@ from kioskd.wire.profile import Profile, Trouble
 def close_class(profile: Profile, code: int, reason: str, before_ready: bool = False) -> Trouble:
     """What a close asks for. ``code`` 1006 (or 1005): no close frame came. ``before_ready``: in the handshake."""
     words = reason.lower()
-    if code in profile.capacity_close or any(known in words for known in profile.capacity_error_codes):
+    if code in profile.capacity_close or _named(profile.capacity_error_codes, words):
         return Trouble.CAPACITY
     if code in profile.normal_close:
         return Trouble.NORMAL
-    if code in profile.expiry_close or any(known in words for known in profile.expiry_messages):
+    if code in profile.expiry_close or _named(profile.expiry_messages, words):
         return Trouble.EXPIRY
     if code in profile.fatal_close or (before_ready and code in profile.fatal_close_before_ready):
         return Trouble.FATAL
@@ -49,5 +49,9 @@ def error_class(profile: Profile, code: str, message: str = "") -> Trouble:
 
 
 def _is_benign(profile: Profile, message: str) -> bool:
-    words = message.lower()
-    return any(known in words for known in profile.benign_messages)
+    return _named(profile.benign_messages, message.lower())
+
+
+def _named(known: tuple[str, ...], words: str) -> bool:
+    """Whether one of these stands in the words; an owner may have written them with capitals, as the service does."""
+    return any(one.lower() in words for one in known)

@@ -195,6 +195,20 @@ def sound_server() -> Iterator[SoundServer]:
                 os.environ["ALSA_CONFIG_PATH"] = before
 
 
+@pytest.fixture(autouse=True)
+def patient(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Opening a device that is there may take as long as this machine likes. What is about a ``fault`` keeps the
+    daemon's own patience: behind it the device is given up, and tried again."""
+    if "sound_server" not in request.fixturenames or "fault" in request.fixturenames:
+        yield
+        return
+    from kioskd.audio import port  # not where a test needs no PortAudio
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(port, "OPEN_S", 15.0)
+        yield
+
+
 @pytest.fixture
 def frail_server(sound_server: SoundServer) -> Iterator[subprocess.Popen[bytes]]:
     """A second server behind the ``frail`` specs, for a test to kill (``stop_pulse`` or ``.kill()``)."""

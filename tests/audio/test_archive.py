@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -23,6 +25,40 @@ def test_a_track_opens_from_its_first_moment_and_after_every_seal(tmp_path: Path
             assert file.getnframes() == seconds * 100, "what is written behind the header's word is left out"
         track.seal()
     track.close()
+
+
+def test_a_long_hole_takes_neither_memory_nor_disk(tmp_path: Path) -> None:
+    path = tmp_path / "a-sent.wav"
+    track = Track(str(path), 0.0)
+    tracemalloc.start()
+    try:
+        track.add([Piece(b"\1\0" * 320, 1.0), Piece(b"\2\0" * 320, 3600.0)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    track.seal()
+    track.close()
+    assert peak < 1_000_000 and path.stat().st_blocks * 512 < 1_000_000
+    with wave.open(str(path)) as file:
+        assert file.getnframes() == 3600 * 16000
+        assert file.readframes(16000)[-640:] == b"\1\0" * 320
+        file.setpos(3600 * 16000 - 321)
+        assert file.readframes(400) == b"\0\0" + b"\2\0" * 320
+
+
+def test_what_a_full_disk_took_of_a_write_is_in_the_header(tmp_path: Path) -> None:
+    path = tmp_path / "a-raw.wav"
+    track = Track(str(path), 0.0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5001, hard))
+    try:
+        with pytest.raises(OSError):
+            track.add([Piece(b"\1\0" * 10_000, 0.0)])
+        track.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with wave.open(str(path)) as file:
+        assert file.readframes(file.getnframes()) == b"\1\0" * ((5001 - 44) // 2)
 
 
 def test_a_track_never_writes_over_a_file_or_through_a_link(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from statistics import median
 
 import pytest
 
@@ -657,8 +658,10 @@ def test_a_sentence_spoken_into_a_real_stream_goes_up_once(sound_server: Speaker
     sent = studio.sent()
     spoken_s, sent_s = len(words) / 32000, (len(sent) - 1) * 0.02
     assert sent[-1].ends and spoken_s - 0.3 < sent_s < spoken_s + 1.1
-    gaps = [later.at - earlier.at for earlier, later in zip(sent, sent[1:-1])]
-    assert sum(gaps) / len(gaps) == pytest.approx(0.02, rel=0.1)
+    # The pace, as most see it: a machine that stands still at an end of it moves few of them.
+    half = len(sent) // 2
+    paces = [(later.at - earlier.at) / half for earlier, later in zip(sent, sent[half:-1])]
+    assert median(paces) == pytest.approx(0.02, rel=0.1)
     assert (progress.xruns, progress.reopened, progress.dropped_ms) == (0, 0, 0.0)
     assert progress.chunks in (progress.periods // 2, (progress.periods + 1) // 2)
 

@@ -139,13 +139,32 @@ def test_a_reader_that_falls_behind_little_by_little_stays_within_half_a_second(
     assert r.intake.dropped_ms > 500
 
 
-def test_a_device_that_had_nothing_for_a_while_loses_one_period() -> None:
+@pytest.mark.parametrize(("request_periods", "pause_s"), [(2, 0.003), (10, 0.003), (10, 0.019), (50, 0.019)])
+def test_a_backlog_that_is_handed_over_in_requests_is_not_taken_for_new(request_periods: int, pause_s: float) -> None:
+    r = reader()
+    for _ in range(10):
+        r.read()
+    stall_s = 3.0
+    captured_at = r.now + PERIOD_S
+    r.read(wait_s=stall_s)
+    for number in range(1, 1000):
+        captured_at += PERIOD_S
+        # What is not there yet is waited for; what is comes at once, or after the pause between two requests.
+        wait_s = max(captured_at - r.now, pause_s if number % request_periods == 1 else 0.0)
+        for chunk in r.read(wait_s=wait_s):
+            assert r.now - captured_at <= MAX_AGE_S + 0.05, "what has grown old is never heard"
+    assert r.now == pytest.approx(captured_at) and 2000 < r.intake.dropped_ms < 3100
+    assert len(r.read() + r.read()) == 1, "and new sound is"
+
+
+def test_a_device_that_had_nothing_for_a_while_loses_a_tenth_of_a_second() -> None:
     r = reader()
     r.read()
     r.read(wait_s=0.8)
-    for _ in range(10):
+    for _ in range(20):
         r.read()
-    assert r.intake.dropped_ms == 10
+    assert r.intake.dropped_ms == 90
+    assert r.read(wait_s=PERIOD_S) + r.read(wait_s=PERIOD_S) != []
 
 
 def test_a_short_hiccup_of_the_device_loses_nothing() -> None:

@@ -19,9 +19,6 @@ from kioskd.audio.card import CardInput, CardOutput
 from kioskd.audio.port import PortAudio, list_devices, open_card_input, open_card_output, quiet
 from kioskd.audio.streams import DeviceError
 
-# Time is measured on machines that other tests keep busy.
-SLOW = 2.0
-
 
 class Choosy:
     """A real PyAudio, of whose devices one is a card that takes only what the test says.
@@ -101,17 +98,27 @@ def test_a_card_that_takes_only_stereo_at_48_khz_is_heard_in_mono(sound_server: 
 
 
 @pytest.mark.sound
-def test_a_stereo_speaker_is_given_both_sides(sound_server: Any, library: Any) -> None:
+def test_a_stereo_speaker_is_given_both_sides(sound_server: Any, library: Any, watch: Any) -> None:
     made: list[Choosy] = []
     spk = CardOutput("alsa:Thing", 24000, library(lambda rate, channels: (rate, channels) == (44100, 2), "kspk", made))
     try:
         assert spk.rate_hz == 44100 and made[0].frames == 441
-        with sound_server.hear(44100) as recording:
-            for _ in range(20):
-                assert spk.write_period(b"\x10\x27" * 441, 1.0)
-            recording.wait(len(recording.pcm) + 8820)
-        heard = struct.unpack(f"<{len(recording.pcm) // 2}h", recording.pcm)
-        assert 7000 < sum(9900 < value < 10100 for value in heard) < 10000  # of 8820; the server converts
+
+        def attempt() -> int:
+            with sound_server.hear(44100) as recording:
+                for _ in range(20):
+                    assert spk.write_period(b"\x10\x27" * 441, 1.0)
+                recording.wait(len(recording.pcm) + 8820)
+            heard = struct.unpack(f"<{len(recording.pcm) // 2}h", recording.pcm)
+            return sum(9900 < value < 10100 for value in heard)
+
+        def judge(count: int) -> None:
+            assert 7000 < count  # of 8820; the server converts
+
+        def always(count: int) -> None:
+            assert 0 < count < 10000, "on one side it would be half as loud"
+
+        watch.in_peace(attempt, judge, always)
     finally:
         spk.close()
 
@@ -216,7 +223,9 @@ class Listener:
 
 
 @pytest.mark.sound
-def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(sound_server: Any, tree: Any) -> None:
+def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(
+    sound_server: Any, tree: Any, watch: Any
+) -> None:
     made: list[Choosy] = []
     there: list[str] = []
 
@@ -231,6 +240,7 @@ def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(sound_s
         with pytest.raises(DeviceError, match="no card 'Thing'"):
             CardOutput("alsa:Thing", 24000, shared)
         listener.hear_more()
+        listener.longest_s = 0.0  # what comes is measured, not what the machine has done so far
         assert len(made) == 1 and mic.xruns == 0, "nothing has changed: nobody is disturbed"
         tree.plug(3, "Thing", "Thing", usb="1-1.3")
         there.append("Thing")
@@ -238,6 +248,7 @@ def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(sound_s
         spk = CardOutput("usb:1-1.3", 24000, shared)
         took_s = time.monotonic() - began
         listener.hear_more()
+        held_s = watch.held_s(began)
         assert spk.write_period(bytes(480), 1.0)
         spk.close()
     finally:
@@ -245,7 +256,8 @@ def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(sound_s
     assert listener.error is None and len(made) == 2
     assert mic.xruns == 1, "the gap is counted"
     # 300 ms is what the house allows; it was 100 to 160 ms on two busy cores, 50 of them the enumeration.
-    assert listener.longest_s < 0.3 and took_s < 1.0, (listener.longest_s, took_s)
+    seen = listener.longest_s, took_s, held_s
+    assert listener.longest_s < 0.3 + held_s and took_s < 1.0 + held_s, seen
 
 
 @pytest.mark.sound
@@ -345,20 +357,23 @@ def test_a_list_that_does_not_help_is_not_made_anew_again_and_again(sound_server
 
 
 @pytest.mark.sound
-def test_a_stream_that_does_not_let_go_is_told_and_nobody_waits_for_it(sound_server: Any, tree: Any) -> None:
+def test_a_stream_that_does_not_let_go_is_told_and_nobody_waits_for_it(
+    sound_server: Any, tree: Any, watch: Any
+) -> None:
     shared = PortAudio(kernel=tree.kernel)
     mic = CardInput("alsa:ksil", 16000, shared)  # nobody reads it
     tree.plug(3, "Thing", "Thing")
     began = time.monotonic()
     with pytest.raises(DeviceError, match="the sound cards have changed"):
         CardOutput("alsa:Thing", 24000, shared)
-    assert time.monotonic() - began < 2.0
+    took_s = time.monotonic() - began
+    assert took_s < 2.0 + watch.held_s(began)
     mic.close()
 
 
 @pytest.mark.sound
 def test_a_sound_server_that_hangs_holds_nobody_up(
-    sound_server: Any, frail_server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    sound_server: Any, frail_server: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, watch: Any
 ) -> None:
     monkeypatch.setattr(port, "OPEN_S", 0.4)
     shared = PortAudio()
@@ -368,10 +383,12 @@ def test_a_sound_server_that_hangs_holds_nobody_up(
     try:
         began = time.monotonic()
         mic.close()
-        assert time.monotonic() - began < 0.2 * SLOW
+        took_s = time.monotonic() - began
+        assert took_s < 0.4 + watch.held_s(began)
         with pytest.raises(DeviceError, match="alsa:kfrailmic has not opened for [0-9]+ s: does a sound server hang?"):
             CardInput(sound_server.frail_mic_spec, 16000, shared)
-        assert time.monotonic() - began < 1.0 * SLOW
+        took_s = time.monotonic() - began
+        assert took_s < 2.0 + watch.held_s(began)
     finally:
         frail_server.send_signal(signal.SIGCONT)
     monkeypatch.undo()

@@ -182,6 +182,25 @@ def test_a_disk_that_takes_no_more_ends_it_with_a_sentence(
     assert desk.recorder.stop(5)
 
 
+def test_a_disk_that_fails_when_the_recording_has_ended_leaves_the_part_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FLUSH_S", 5.0)
+    desk = Desk(tmp_path / "recordings")
+    desk.recorder.record(True)
+    desk.until(lambda: len(desk.recorder.snapshot()["files"]) == 3)
+
+    def full(self: Track, pieces: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Track, "add", full)
+    desk.chunks(RAW, 3, 1)
+    assert desk.recorder.stop(5)
+    states = [fact.state for fact in desk.told if isinstance(fact, PartChanged)]
+    assert states == [PartState.FAILED, PartState.ASLEEP], "nobody would ever call it well again"
+    assert desk.recorder.failed == 1 and "No space" in desk.recorder.problem
+
+
 def test_a_folder_that_others_may_look_into_is_refused(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared").chmod(0o755)
@@ -222,6 +241,7 @@ def test_a_slow_disk_costs_the_recording_not_the_audio_threads(tmp_path: Path, m
     assert desk.recorder.stop(0.01) is False
     desk.recorder.record(True)
     assert "still works" in desk.recorder.problem, "one at a time"
+    assert desk.told[-1] == PartChanged("recorder", PartState.ASLEEP, ""), "and not a fault for ever"
     held.set()
     assert desk.recorder.stop(5)
 

@@ -40,7 +40,7 @@ def test_what_is_not_installed_is_said_where_it_is_asked_for(with_: Judge, bare:
     (echo,) = said(with_("+", "audio: {echo: cancel}\n"))
     assert "kioskd[sound]" in echo and "does not listen while it speaks" in echo
     wake, neural = sorted(said(with_(HERE, "talk:\n  mode: wake_word\n")), reverse=True)
-    assert "kioskd[wake]" in wake and "confirm_vad: none" in neural
+    assert "pip install pymicro-wakeword" in wake and "confirm_vad: none" in neural
     assert said(with_(HERE, "talk:\n  mode: voice\n  confirm_vad: none\n")) == []
 
 

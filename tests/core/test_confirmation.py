@@ -9,7 +9,7 @@ from typing import Any, Callable
 from kioskd.config.sections import Policy
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
-from kioskd.core.words import Feed, Phase
+from kioskd.core.words import CallKey, Feed, Phase
 
 
 def commits(bench: Any) -> list[ef.CommitIntent]:
@@ -168,3 +168,19 @@ def test_a_finger_that_outlasts_the_freeze_still_confirms(bench: Any) -> None:
     bench(ev.TimerFired(timer.name, timer.generation))
     bench.wait(1)
     assert [commit.key for commit in commits(bench)] == [key]
+
+
+def test_a_confirmation_cuts_no_answer_of_the_session_before(bench: Any) -> None:
+    """Services count their answers anew in each session: the next one of that name must be heard."""
+    bench.says()
+    bench.answers("resp_1")
+    bench(ev.SessionEnded("s1", 1006, "gone"))
+    bench.online("s2")
+    bench(
+        ev.GateOpened(bench.now), ev.GateClosed(bench.now), ev.ToolAsked(CallKey("e", "s2", "c1"), "unlock_door", "{}")
+    )
+    bench(ev.PlaybackStarted(bench.now))  # the cue that asks for a hand
+    bench.press()
+    caused = bench.wait(1.0)
+    assert bench.of(ef.CommitIntent, caused)
+    assert all(cut.response != "resp_1" for cut in bench.of(ef.CutPlayback))

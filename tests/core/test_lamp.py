@@ -18,6 +18,8 @@ NAMES = st.sampled_from([rung.name for rung in LADDER])
 
 def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool, recording: bool) -> str:
     """The ladder in the words of the design, written out again on purpose."""
+    if recording:
+        return "recording"
     if not ok:
         return "fault"
     if mute:
@@ -30,8 +32,6 @@ def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, r
         return "busy"
     if confirming:
         return "confirm"
-    if recording:
-        return "recording"
     return {
         Phase.IDLE: "idle",
         Phase.LISTENING: "listening",

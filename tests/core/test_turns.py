@@ -201,3 +201,17 @@ def test_what_comes_instead_of_an_answer_says_why(bench: Any) -> None:
     for link, cue in ((Link.OFFLINE, "offline"), (Link.BUSY, "busy")):
         bench(ev.LinkChanged(link, "e", ""), ev.GateOpened(bench.now), ev.GateClosed(bench.now))
         assert bench.of(ef.PlayCue, bench.wait(bench.config.talk.answer_s + 1)) == [ef.PlayCue(cue)]
+
+
+def test_an_answer_that_dies_before_it_is_heard_is_a_lost_turn(bench: Any) -> None:
+    bench.says()
+    bench(ev.ResponseCreated("s1", "r"))
+    bench(ev.SessionEnded("s1", 1006, "speech could not be made"))
+    assert bench.s.counts.turns_lost == 1 and ef.PlayCue("again") in bench.done
+
+
+def test_an_answer_that_was_heard_in_part_is_not_lost(bench: Any) -> None:
+    bench.says()
+    bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))
+    bench(ev.SessionEnded("s1", 1006, "gone"))
+    assert bench.s.counts.turns_lost == 0

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, AsyncIterator
 
 import pytest
 from websockets.asyncio.server import serve
@@ -195,6 +195,44 @@ def test_a_frame_that_is_too_large_ends_the_connection(kit: Any) -> None:
 
     failure = asyncio.run(end_of(kit, script, max_frame_bytes=4096))
     assert failure.close_code == 1009 and "larger than" in failure.sentence
+
+
+def test_a_message_in_pieces_is_one_frame(kit: Any) -> None:
+    async def script(visit: Any) -> None:
+        await visit.socket.send(["{", '"type": "gr', "\u00fc", '\u00dfe"}'])
+        await visit.socket.send([b"a", b"b"])
+        await visit.stay()
+
+    async def main() -> None:
+        async with kit.Peer(script) as peer:
+            connection = await dial(target_for(kit, peer.url))
+            assert await connection.receive() == '{"type": "gr\u00fc\u00dfe"}'
+            assert await connection.receive() == b"ab"
+            connection.abort()
+
+    asyncio.run(main())
+
+
+def test_a_frame_in_endless_pieces_ends_the_connection(kit: Any) -> None:
+    """Empty ones: no bound of size ever meets them."""
+
+    async def script(visit: Any) -> None:
+        async def pieces() -> AsyncIterator[str]:
+            while True:
+                await asyncio.sleep(0)  # both ends share one loop
+                yield ""
+
+        await visit.socket.send(pieces())
+
+    async def main() -> None:
+        async with kit.Peer(script) as peer:
+            connection = await dial(target_for(kit, peer.url))
+            with pytest.raises(LinkError, match="in more than 4096 pieces") as caught:
+                await connection.receive()
+            assert caught.value.failure.close_code == 1008
+            connection.abort()
+
+    asyncio.run(main())
 
 
 def test_text_that_is_no_utf8_ends_the_connection(kit: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kioskd.core.events import LinkChanged, SessionEnded, SessionReady
+from kioskd.core.events import LinkChanged, ResponseCreated, SessionEnded, SessionReady, ToolAsked
 from kioskd.core.words import CallKey, Link
 from kioskd.lanes import CHUNK_BYTES
 
@@ -547,5 +547,51 @@ def test_a_changed_configuration_holds_from_the_next_session_on(kit: Any) -> Non
                 await bench.event(SessionReady, 2)
                 said = [visit.of("session.configure")[0]["session"]["instructions"] for visit in peer.visits]
                 assert said == ["Be kind.", "Be quick."]
+
+    asyncio.run(main())
+
+
+def test_what_is_wanted_of_a_session_that_has_just_broken_is_dropped_and_counted(kit: Any) -> None:
+    """The goodbye takes a moment, and the machine hears of calls and of the end in the same breath."""
+
+    async def asks_too_much(visit: Any) -> None:
+        await visit.handshake()
+        await visit.call("c1")
+        await visit.call("c2", arguments="x" * 70_000)
+        await visit.stay()
+
+    async def main() -> None:
+        async with kit.Peer(asks_too_much) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("test", greet=False)
+            await bench.event(SessionEnded)
+            key = bench.of(ToolAsked)[0].key
+            bench.link.send_output(key, "{}")
+            bench.link.send_text(key.session, "x")
+            bench.link.ask_response(key.session)
+            bench.link.cancel_response(key.session, "r")
+            bench.link.truncate(key.session, "r", 5)
+            assert bench.link.snapshot()["late_outputs"] == 5
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("named", [{}, {"response_id": "resp_1"}])
+def test_an_answer_is_heard_though_one_of_the_same_name_was_cut_in_the_session_before(kit: Any, named: Any) -> None:
+    """Answers without an id are counted by us, and many services count theirs, from one in each session."""
+
+    async def answers(visit: Any) -> None:
+        await visit.handshake()
+        await visit.send("response.output_audio.delta", delta="AQABAAEA", **named)
+        await visit.stay()
+
+    async def main() -> None:
+        async with kit.Peer(answers) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            for number in (1, 2):
+                bench.link.open("test", greet=False)
+                response = (await bench.event(ResponseCreated, number)).response
+                assert bench.playback.waiting_s > 0
+                bench.playback.cut(response)
+                bench.link.close("test")
+                await bench.event(SessionEnded, number)
 
     asyncio.run(main())

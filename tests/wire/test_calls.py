@@ -96,3 +96,11 @@ def test_an_id_that_cannot_be_one_is_malformed_and_leaves_nothing_behind(calls: 
     with pytest.raises(Malformed):
         calls.finished("a\n", "r", "n", "{}")
     assert not calls.handed_on("a\n")
+
+
+def test_calls_that_are_begun_and_never_asked_are_bounded_too(calls: Calls) -> None:
+    with pytest.raises(ProtocolError) as broken:
+        for number in range(2 * CALLS_PER_SESSION):
+            calls.started(f"c{number}", "r", "open_door", "{")
+            calls.dropped("r")
+    assert broken.value.code == 1008 and len(calls._seen) == CALLS_PER_SESSION

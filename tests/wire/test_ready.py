@@ -33,7 +33,7 @@ def test_the_echoed_rate_wins_over_the_owners_and_that_over_the_tags(
     assert (really.out_rate_hz, really.warnings) == (rate_hz, ())
 
 
-@pytest.mark.parametrize("said", [0, 7999, 48001, -1, 10**30, "24000", True, [], 22050.5])
+@pytest.mark.parametrize("said", [0, 7999, 48001, 47999, 24001, -1, 10**30, "24000", True, [], 22050.5])
 def test_an_impossible_rate_is_refused_and_told(hydra: Profile, setup: Setup, said: object) -> None:
     really = effective(hydra, setup, {"output_audio_sample_rate": said})
     assert really.out_rate_hz == 24000
@@ -84,3 +84,10 @@ def test_a_configuration_echo_is_bounded(hydra: Profile, setup: Setup) -> None:
     shown = effective(hydra, setup, echo).config
     tools = shown["tools"]
     assert len(shown) == SHOWN_KEYS and isinstance(tools, tuple) and len(tools) == SHOWN_TOOLS
+
+
+def test_tools_with_names_that_are_no_words_are_no_tools_of_ours(hydra: Profile, setup: Setup) -> None:
+    asked = replace(setup, tools=({"type": "function", "name": "open_door"},))
+    echo = {"tools": [{"name": {}}, {"name": []}, 5, {"name": None}]}
+    really = effective(hydra, asked, echo)
+    assert [warned.message for warned in really.warnings] == ["The service does not know these tools: open_door."]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kioskd.wire.dialects import DIALECTS
@@ -99,3 +101,9 @@ def test_in_every_dialect_a_used_up_session_a_bad_key_and_a_crossed_frame_are_to
     assert close_class(profile, 1013, "") is Trouble.CAPACITY
     assert close_class(profile, 1007, "") is close_class(profile, 1011, "") is Trouble.TRANSPORT
     assert close_class(profile, 4000, "") is (Trouble.TRANSPORT if name in ("hydra", "local") else Trouble.FATAL)
+
+
+def test_an_owners_words_count_however_they_are_spelt(hydra: Profile) -> None:
+    mine = replace(hydra, benign_messages=("Nothing To Cancel",), expiry_messages=("Time Is Up",))
+    assert error_class(mine, "odd", "nothing to cancel here") is Trouble.BENIGN
+    assert close_class(mine, 4100, "your TIME is up") is Trouble.EXPIRY
