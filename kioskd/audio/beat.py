@@ -8,7 +8,7 @@ and a speaker was written so late that its ring ran dry now and then.
 from __future__ import annotations
 
 # Between two looks when the beat is missed by a little; so late is what is read or written at most.
-POLL_S = 0.001
+POLL_S = 0.002
 # After a look that found all there at once the next one is so much earlier: the beat is felt for, about once in ten.
 CREEP_S = 0.0001
 # Looks of that kind in a row prove that the beat is far: then it is sought in larger steps.

@@ -150,8 +150,8 @@ class Machine:
         if ducked != s.ducked:
             s.ducked = ducked
             s.emit(DuckPlayback(ducked))
-        # A conversation that never ends would keep the card awake for years: there output_idle_s decides.
-        conversing = s.wanted and s.config.talk.mode != "open"
+        # Once it rests, and in a conversation that never ends, output_idle_s decides: silence costs CPU too.
+        conversing = s.wanted and not s.resting and s.config.talk.mode != "open"
         if conversing != s.conversing:
             s.conversing = conversing
             s.emit(KeepOutput(conversing))

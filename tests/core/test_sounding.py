@@ -94,12 +94,16 @@ def test_a_cue_that_is_cut_is_not_cut_in_the_name_of_an_answer_heard_long_ago(sp
 
 
 @pytest.mark.parametrize("mode", ["push_to_talk", "tap_to_talk", "voice", "wake_word", "open"])
-def test_the_output_stays_open_while_a_conversation_lasts(make_bench: Callable[..., Any], mode: str) -> None:
+def test_the_output_is_open_from_the_first_word_until_the_conversation_rests(
+    make_bench: Callable[..., Any], mode: str
+) -> None:
     bench = make_bench(mode=mode)
     if mode in ("tap_to_talk", "wake_word"):
         bench.press()
     bench.says()
     wanted = [True] if mode != "open" else []
     assert [e.on for e in bench.of(ef.KeepOutput)] == wanted, "one that never ends leaves it to output_idle_s"
-    bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now), ev.PlaybackDrained(bench.now))
+    bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))
     assert [e.on for e in bench.of(ef.KeepOutput)] == wanted
+    bench(ev.ResponseDone("s1", "r", "completed", ""), ev.PlaybackDrained(bench.now))
+    assert [e.on for e in bench.of(ef.KeepOutput)] == [*wanted, *(not on for on in wanted)]
