@@ -52,6 +52,7 @@ class CardStream:
         self._spec, self._direction, self._want_rate_hz = spec, direction, want_rate_hz
         self._closed = True
         self._xruns = 0
+        self._found = 0  # frames that could be moved at the last look: a look costs as much as a write
         self._open()
 
     @property
@@ -102,6 +103,7 @@ class CardStream:
             return 0
         if count < 0:
             raise DeviceError(f"{self._spec} is gone (PortAudio says {count}); it is tried again")
+        self._found = count
         return count
 
     def _renew(self) -> None:
@@ -251,7 +253,7 @@ class CardOutput(CardStream):
         room = self._depth.room(self._ring, period, time.monotonic())
         there = self._await_beat(self._beat, room, timeout_s)
         if there and self._written > FIRST_PERIODS:
-            self._depth.seen(self._ring - self._look(), period, time.monotonic())
+            self._depth.seen(self._ring - self._found, period, time.monotonic())
         return there
 
     def write_period(self, pcm: bytes, timeout_s: float) -> bool:
@@ -261,9 +263,10 @@ class CardOutput(CardStream):
             DeviceError: the speaker is gone.
         """
         frames = len(pcm) // 2
-        if self._running and self._look() >= self._ring:
+        found = self._look()
+        if self._running and found >= self._ring:
             self._xruns += 1  # the ring ran empty
-        if not self._await(frames, timeout_s):
+        if found < frames and not self._await(frames, timeout_s):
             return False
         # Arguments by position: frames, and no exception (which would close the stream) after an underrun.
         self._guarded(self._stream.write, from_mono(pcm, self._channels), frames, False)

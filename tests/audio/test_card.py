@@ -114,7 +114,7 @@ def test_xruns_that_portaudio_reports_are_counted() -> None:
 
 
 def test_a_speaker_that_ran_empty_counts_one() -> None:
-    spk, _, _ = speaker(720, 720, 480, 480, 720, 720)
+    spk, _, _ = speaker(720, 720, 480, 720)
     for _ in range(3):
         assert spk.write_period(bytes(480), 1.0)
     assert spk.xruns == 1
