@@ -125,7 +125,8 @@ async def examined_in_peace(house: House, **wishes: object) -> dict[str, Any]:
         found = await examined(house, **wishes)
         if not torn(found):
             return found
-    warnings.warn(f"This machine tore the sound each time; shown is that the doctor says so: {found['verdict']}")
+    shown = "only delay and level of the echo" if found["figures"] else "only that the doctor asks to try again"
+    warnings.warn(f"This machine tore the sound each time. Shown is {shown}; the doctor said: {found['verdict']}")
     return found
 
 
@@ -165,10 +166,13 @@ def test_an_echo_over_the_sound_server_is_measured_and_kept(tmp_path: Path) -> N
         audio = Audio(input=f"pulse:{address}", output=f"pulse:{address}", volume=0.5, echo="cancel")
         found, page = in_house(tmp_path, audio, play, mode="voice")
         figures = found["figures"]
-        if torn(found):
+        if not figures:
             return
+        # The sweep was whole, or there were no figures: these hold whatever was lost behind it.
         assert ECHO_MS * 0.5 < figures["delay_ms"] < ECHO_MS + 250
         assert figures["return_loss_db"] == pytest.approx(0.0, abs=1.0) and figures["clipped"] == 0.0
+        if torn(found):
+            return
         assert found["verdict"]["mode"] == "cancel" and found["verdict"]["fit"], found["verdict"]
         assert figures["erle_db"] > 25, "the canceller at work, not one tried afterwards"
         assert page["audio"]["doctor"]["kept"]["tail_ms"] == figures["tail_ms"] and found["kept"]
