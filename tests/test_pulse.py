@@ -110,7 +110,8 @@ health.DEADLINES_S["capture"] = {state: most / scale for state, most in health.D
 pulse.WEDGED_S /= scale
 
 class Stuck:
-    rate_hz, xruns = 16000, 0
+    rate_hz, xruns, held = 16000, 0, 0
+    def relax(self, on): pass
     def read_period(self, timeout_s):
         threading.Event().wait()  # a driver that never comes back
     def close(self): pass

@@ -39,6 +39,11 @@ class Beat:
         self._found = 0  # looks in a row that found all there
         self.due_at = 0.0
 
+    def stretch(self, span_s: float) -> None:
+        """From here on so much is moved at each beat."""
+        self.due_at += span_s - self._span_s
+        self._span_s = span_s
+
     def came(self, now: float, polls: int, over_s: float) -> None:
         """All was there, after so many polls behind the first look, and this much more than was asked for."""
         self._found = 0 if polls else self._found + 1

@@ -13,7 +13,7 @@ from kioskd.audio.claim import Claim
 from kioskd.audio.detector import Detector
 from kioskd.audio.ears import Ears
 from kioskd.audio.echo import Canceller
-from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler
+from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler, Taken
 from kioskd.audio.leaving import ended
 from kioskd.audio.stages import CLEAN, RAW, Hook, Stages
 from kioskd.audio.streams import DeviceError, InputStream, OpenInput
@@ -252,6 +252,7 @@ class Capture:
         dropped_ms = self._dropped_ms
         periods = 0
         while not self._stopping:
+            stream.relax(self._canceller is None and self._ears.idle)  # the canceller's reference comes by the period
             asked_at = self._clock()
             pcm = stream.read_period(min(POLL_S, self._stall_s))
             now = self._clock()
@@ -268,13 +269,13 @@ class Capture:
             self._claim.say(PartState.RUNNING, "")
             if periods * PERIOD_S - (now - opened_at) > RUNAWAY_S:
                 raise DeviceError(f"The microphone {self._spec} runs without a clock: choose a real capture device.")
-            self._take(intake, pcm, asked_at, now)
+            self._take(intake.take(pcm, asked_at, now, stream.held))
             self._dropped_ms = dropped_ms + intake.dropped_ms
             self._xruns = xruns + stream.xruns
         return ""
 
-    def _take(self, intake: Intake, pcm: bytes, asked_at: float, now: float) -> None:
-        chunks, gap_ms, raw = intake.take(pcm, asked_at, now)
+    def _take(self, taken: Taken) -> None:
+        chunks, gap_ms, raw = taken
         if gap_ms:
             self._ears.lost(gap_ms)
         for chunk in raw:

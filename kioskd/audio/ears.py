@@ -21,7 +21,7 @@ from kioskd.core.events import (
 )
 from kioskd.core.gate import Gate, GateStep
 from kioskd.core.ports import Post
-from kioskd.core.words import Feed, PartState
+from kioskd.core.words import Feed, PartState, Vad
 from kioskd.lanes import CHUNK_MS, Chunk, UplinkLane
 
 # A wake word opens the gate for so long; then it must be said again, unless the machine has answered (it does at once).
@@ -117,6 +117,11 @@ class Ears:
             self._end()
         if at_once:
             self._forget()
+
+    @property
+    def idle(self) -> bool:
+        """No utterance, nothing that may become one, and no watch: nobody waits for the next chunk."""
+        return not (self._talking or self._watching or self._tail or self._always) and self._gate.state is Vad.QUIET
 
     def hear(self, chunk: Chunk) -> None:
         """Treat one chunk."""

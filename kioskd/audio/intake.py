@@ -107,9 +107,9 @@ class Intake:
         self._gap_ms = 0.0
         self.dropped_ms = 0.0
 
-    def take(self, pcm: bytes, asked_at: float, now: float) -> Taken:
-        """One period, the time its read began and the time it returned."""
-        self._stamp(asked_at, now)
+    def take(self, pcm: bytes, asked_at: float, now: float, held: int = 0) -> Taken:
+        """One period, the time its read began and the time it returned; so many that are younger were there already."""
+        self._stamp(asked_at, now, held * PERIOD_S)
         old = now - self._captured_at > MAX_AGE_S
         if old:
             self._gap_ms += PERIOD_MS
@@ -141,7 +141,7 @@ class Intake:
         periods = [data[start : start + PERIOD_BYTES] for start in range(0, whole, PERIOD_BYTES)]
         return data[:whole], b"".join([canceller.near(period) for period in periods])
 
-    def _stamp(self, asked_at: float, now: float) -> None:
+    def _stamp(self, asked_at: float, now: float, younger_s: float) -> None:
         if now - self._returned_at > MAX_AGE_S:
             self._behind = True
             self._pace.clear()
@@ -150,6 +150,6 @@ class Intake:
             self._pace.append(now)
             self._behind = len(self._pace) < PACE_PERIODS or now - self._pace[0] < PACE_S
         if now - asked_at >= WAITED_S and not self._behind:
-            self._captured_at = now
+            self._captured_at = now - younger_s
         else:
             self._captured_at = min(now, self._captured_at + PERIOD_S)

@@ -28,6 +28,13 @@ class InputStream(Protocol):
     def xruns(self) -> int:
         """Overruns so far, and other losses of sound: reads that came short, gaps while the list was made anew."""
 
+    @property
+    def held(self) -> int:
+        """Periods that are here already and follow the one ``read_period`` gave last, which is so much older."""
+
+    def relax(self, on: bool) -> None:
+        """Nobody waits for the next sound: it may be fetched in larger pieces, which costs less."""
+
     def read_period(self, timeout_s: float) -> bytes | None:
         """Exactly 10 ms, S16_LE mono; None when no period came within ``timeout_s``. Never blocks longer.
 

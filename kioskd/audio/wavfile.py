@@ -116,6 +116,14 @@ class PacedInput:
         """A file never overruns."""
         return 0
 
+    @property
+    def held(self) -> int:
+        """It is read by the period."""
+        return 0
+
+    def relax(self, on: bool) -> None:
+        """Nothing to gain: a file costs no look."""
+
     def read_period(self, timeout_s: float) -> bytes | None:
         """10 ms; where that is no whole number of frames (22050 Hz) one frame more or less, exact on the whole."""
         due_s = self._began + (self._periods + 1) * PERIOD_S - self._clock()

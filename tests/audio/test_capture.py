@@ -85,10 +85,14 @@ class FakeMicrophone:
         self.clock = clock
         self.script = list(script)
         self.rate_hz = rate_hz
-        self.xruns = 0
+        self.xruns = self.held = 0
+        self.relaxed: list[bool] = []
         self.played = threading.Event()
         self.closed = threading.Event()
         self.threads: set[str] = set()
+
+    def relax(self, on: bool) -> None:
+        self.relaxed.append(on)
 
     def read_period(self, timeout_s: float) -> bytes | None:
         assert not self.closed.is_set(), "read after close"
