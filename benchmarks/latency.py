@@ -1,7 +1,7 @@
 """How long a word takes through this house: up to the socket, down to the device, and to silence after a cut.
 
 The real threads, lanes and link in this process, the service in another. Devices are the paced ones of
-audio/wavfile.py: 10 ms periods by the clock, three of them held, as a card does. What a bare loop on such a device is
+audio/paced.py: 10 ms periods by the clock, three of them held, as a card does. What a bare loop on such a device is
 late by in the same run (this machine's timers) is taken off; ``ms`` in the detail has it still in.
 """
 
@@ -23,7 +23,8 @@ from benchmarks.peer import Peer
 from kioskd.audio.capture import Capture
 from kioskd.audio.playback import Playback
 from kioskd.audio.streams import PERIOD_MS, OpenOutput
-from kioskd.audio.wavfile import BUFFERED_PERIODS, NullOutput, WavInput
+from kioskd.audio.paced import BUFFERED_PERIODS, NullOutput
+from kioskd.audio.wavfile import WavInput
 from kioskd.core.gate import Gate
 from kioskd.core.ports import Post
 from kioskd.core.resample import make_resampler

@@ -41,7 +41,7 @@ class Sound:
     """The devices of a daemon on the bench.
 
     Attributes:
-        real: PortAudio streams; False: the paced ports of audio/wavfile.py.
+        real: PortAudio streams; False: the paced ports of audio/paced.py.
         why: for the detail of a figure.
         env: for the daemon's process.
     """

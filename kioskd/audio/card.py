@@ -165,7 +165,10 @@ class CardInput(CardStream):
         self._frames = self._rate_hz * PERIOD_MS // 1000
         # PortAudio keeps the overruns it heals to itself. A card's ring overran when nobody looked for longer than
         # it lasts; a sound server keeps what is not fetched.
-        self._ring_s = self._stream.get_input_latency() + PERIOD_MS / 1000 if self._is_card else float("inf")
+        latency_s = self._stream.get_input_latency()
+        self._ring_s = latency_s + PERIOD_MS / 1000 if self._is_card else float("inf")
+        relaxed_s = RELAXED_PERIODS * PERIOD_MS / 1000
+        self._roomy = latency_s >= relaxed_s and self._ring_s > 2 * relaxed_s  # it keeps a larger batch, and more
         self._looked_at = time.monotonic()
         self._batch, self._held = CHUNK_PERIODS, b""  # periods fetched at once, and what is left of them
         self._beat = Beat(self._batch * PERIOD_MS / 1000)
@@ -184,6 +187,8 @@ class CardInput(CardStream):
             self._xruns += time.monotonic() - self._looked_at > self._ring_s
             self._size_batch()
             self._held = self._fetch(timeout_s) or b""
+            # Nothing came. It may be that this device never has so much at once, whatever it says.
+            self._roomy = self._roomy and bool(self._held or self._batch == CHUNK_PERIODS)
             self._looked_at = time.monotonic()
         period, self._held = self._held[: 2 * self._frames], self._held[2 * self._frames :]
         return period or None
@@ -198,8 +203,7 @@ class CardInput(CardStream):
         self._relaxed = on
 
     def _size_batch(self) -> None:
-        at_leisure = self._relaxed and self._ring_s > RELAXED_PERIODS * PERIOD_MS / 1000 * 2
-        batch = RELAXED_PERIODS if at_leisure else CHUNK_PERIODS
+        batch = RELAXED_PERIODS if self._relaxed and self._roomy else CHUNK_PERIODS
         if batch != self._batch and not self._part:
             self._batch = batch
             self._beat.stretch(batch * PERIOD_MS / 1000)

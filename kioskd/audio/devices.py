@@ -13,7 +13,8 @@ from typing import NamedTuple, Sequence
 from kioskd.audio.cards import Kernel, SoundCard, find_card, listed
 from kioskd.audio.holders import tell
 from kioskd.audio.streams import DeviceError, InputStream, OutputStream
-from kioskd.audio.wavfile import NullInput, NullOutput, WavInput, WavOutput
+from kioskd.audio.paced import NullInput, NullOutput
+from kioskd.audio.wavfile import WavInput, WavOutput
 from kioskd.config.device_spec import problem as validate_spec
 
 # Rates to try beside the wanted one, in the order in which hardware likes them. All have whole frames in 10 ms.

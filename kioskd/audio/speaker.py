@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 
 from kioskd.audio.streams import PERIOD_MS, DeviceError, OpenOutput, OutputStream
 from kioskd.audio.taps import Taps
-from kioskd.audio.wavfile import NullOutput
+from kioskd.audio.paced import NullOutput
 from kioskd.core.events import PartChanged
 from kioskd.core.ports import Post
 from kioskd.core.words import PartState

@@ -34,6 +34,15 @@ def test_a_source_that_delivers_blocks_is_read_within_a_poll_of_its_beat(phase_s
     assert sum(late) / len(late) < POLL_S
 
 
+def test_a_beat_that_is_stretched_keeps_its_time() -> None:
+    beat = Beat(2 * BLOCK_S)
+    beat.came(5.0, 1, 0.0)
+    beat.stretch(4 * BLOCK_S)
+    assert beat.due_at == pytest.approx(5.0 + 4 * BLOCK_S)
+    beat.came(beat.due_at, 1, 0.0)
+    assert beat.due_at == pytest.approx(5.0 + 8 * BLOCK_S)
+
+
 def test_the_beat_costs_hardly_more_than_one_look_for_each() -> None:
     beat, now, looks = Beat(2 * BLOCK_S), 0.0, 0
     for number in range(1, 1001):

@@ -245,6 +245,27 @@ def seconds_bytes(length_s: float) -> int:
     return round(length_s * 32000)
 
 
+def test_the_device_may_take_its_time_only_while_nobody_speaks_and_nobody_may_be_interrupted() -> None:
+    device = mic(*seconds(1), *periods(spoken()), *seconds(1))
+    studio = Studio(device)
+    play(studio, Feed.GATED)
+    assert device.relaxed[0] and device.relaxed[-1]
+    began, ended = device.relaxed.index(False), len(device.relaxed) - device.relaxed[::-1].index(False)
+    assert not any(device.relaxed[began:ended]), "from the first stirring to the end of the hangover"
+    for watched, feed in ((True, Feed.NEVER), (False, Feed.ALWAYS)):
+        device = mic(*seconds(0.1))
+        studio = Studio(device)
+        studio.capture.watch_barge_in(watched)
+        play(studio, feed)
+        assert device.relaxed and not any(device.relaxed[1:])
+
+
+def test_the_canceller_has_its_reference_by_the_period_so_its_device_takes_no_time() -> None:
+    device = mic(*seconds(0.1))
+    play(Studio(device, canceller=FakeCanceller()), Feed.GATED)
+    assert device.relaxed and not any(device.relaxed)
+
+
 def test_stamps_are_those_of_the_last_sample() -> None:
     studio = Studio(mic(*seconds(1), *periods(spoken()), *seconds(1)))
     play(studio, Feed.GATED)

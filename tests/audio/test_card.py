@@ -23,6 +23,7 @@ class Script:
         self.entered = 0
         self.closed = 0
         self.gives: int | None = None  # at most so many bytes a read
+        self.latency_s = 0.01
 
     def _available(self) -> int:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -33,7 +34,7 @@ class Script:
     get_read_available = get_write_available = _available
 
     def get_input_latency(self) -> float:
-        return 0.01
+        return self.latency_s
 
     get_output_latency = get_input_latency
 
@@ -65,8 +66,9 @@ class Shelf:
         self.stale = False
 
 
-def microphone(*available: Any, is_card: bool = False) -> tuple[CardInput, Script, Shelf]:
+def microphone(*available: Any, is_card: bool = False, latency_s: float = 0.01) -> tuple[CardInput, Script, Shelf]:
     script = Script(list(available))
+    script.latency_s = latency_s
     shelf = Shelf(script, is_card)
     return CardInput("alsa:x", 16000, shelf), script, shelf
 
@@ -85,6 +87,32 @@ def test_read_is_entered_only_when_a_period_is_there() -> None:
     mic, script, _ = microphone(319)
     assert mic.read_period(0.02) is None
     assert script.entered == 0
+
+
+def test_at_leisure_two_chunks_are_fetched_at_once_and_their_age_is_told() -> None:
+    mic, script, _ = microphone(320, 640, latency_s=0.04)
+    mic.relax(True)
+    held = []
+    for _ in range(4):
+        assert len(mic.read_period(1.0) or b"") == 320
+        held.append(mic.held)
+    assert held == [3, 2, 1, 0] and script.entered == 1 and not script.answers[1:]
+    mic.relax(False)
+    assert mic.read_period(1.0) is not None and mic.held == 1
+
+
+@pytest.mark.parametrize(("latency_s", "is_card"), [(0.03, False), (0.06, True)])
+def test_a_device_that_keeps_little_is_not_left_alone_for_long(latency_s: float, is_card: bool) -> None:
+    mic, _, _ = microphone(320, latency_s=latency_s, is_card=is_card)
+    mic.relax(True)
+    assert mic.read_period(0.01) is not None and mic.held == 1
+
+
+def test_a_device_that_never_has_two_chunks_at_once_is_heard_all_the_same() -> None:
+    mic, _, _ = microphone(480, latency_s=0.04)
+    mic.relax(True)
+    assert mic.read_period(0.05) is None
+    assert [len(mic.read_period(0.05) or b"") for _ in range(4)] == [320] * 4
 
 
 def test_a_timeout_is_kept_and_costs_no_cpu() -> None:

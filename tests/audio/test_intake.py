@@ -71,6 +71,15 @@ def test_a_device_at_another_rate_is_resampled() -> None:
     assert array("h", chunk.pcm).tolist() == list(range(0, 960, 3))
 
 
+def test_chunks_that_came_together_are_stamped_each_with_its_own_time() -> None:
+    intake = Intake(16000, never, 0.0)
+    stamps = []
+    for held in (3, 2, 1, 0):
+        asked_at = 0.0 if held == 3 else 0.04
+        stamps += [chunk.at for chunk in intake.take(PERIOD, asked_at, 0.04, held).chunks]
+    assert stamps == pytest.approx([0.02, 0.04])
+
+
 def test_a_chunk_that_ends_within_a_period_is_stamped_where_it_ends() -> None:
     r = reader()
     (chunk,) = r.read(bytes(CHUNK_BYTES + 64))

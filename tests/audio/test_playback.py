@@ -18,7 +18,7 @@ from kioskd.audio.cues import cue
 from kioskd.audio.devices import open_output
 from kioskd.audio.playback import Playback
 from kioskd.audio.streams import DeviceError, OutputStream
-from kioskd.audio.wavfile import NullOutput
+from kioskd.audio.paced import NullOutput
 from kioskd.core.events import Event, PartChanged, PlaybackCut, PlaybackDrained, PlaybackStarted, ThreadDied
 from kioskd.core.words import PartState
 from kioskd.lanes import PlaybackLane, Slice

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kioskd.audio.streams import DeviceError
-from kioskd.audio.wavfile import NullInput, NullOutput, WavInput, WavOutput
+from kioskd.audio.wavfile import WavInput, WavOutput
 
 
 class Hand:
@@ -76,26 +76,6 @@ def test_a_file_comes_at_ten_ms_a_period_without_drift(tmp_path: Path) -> None:
         assert hand.now == pytest.approx(100 + n * 0.01, abs=1e-5)
         hand.now += 0.004  # the reader has other things to do
     stream.close()
-
-
-def test_no_period_before_its_time(tmp_path: Path) -> None:
-    hand = Hand()
-    stream = NullInput(16000, hand, hand.wait)
-    assert stream.read_period(0.004) is None
-    assert stream.read_period(0.004) is None
-    assert hand.now == pytest.approx(100.008)
-    assert stream.read_period(0.004) == bytes(320)
-    assert stream.read_period(0.0) is None
-    stream.close()
-
-
-def test_a_reader_that_was_held_up_catches_up(tmp_path: Path) -> None:
-    hand = Hand()
-    stream = NullInput(16000, hand, hand.wait)
-    hand.now += 0.1
-    for _ in range(10):
-        assert stream.read_period(0.0) is not None
-    assert stream.read_period(0.0) is None
 
 
 def test_two_channels_become_one(tmp_path: Path) -> None:
@@ -170,31 +150,6 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         WavInput(str(tmp_path / "none.wav"))
     with pytest.raises(DeviceError, match="Is a directory"):
         WavInput(str(tmp_path))
-
-
-def test_an_output_takes_three_periods_and_then_ten_ms_every_ten_ms() -> None:
-    hand = Hand()
-    stream = NullOutput(24000, hand, hand.wait)
-    assert all(stream.write_period(bytes(480), 0.0) for _ in range(3))
-    assert not stream.write_period(bytes(480), 0.0)
-    assert not stream.write_period(bytes(480), 0.004)
-    assert stream.write_period(bytes(480), 0.1)
-    assert hand.now == pytest.approx(100.01, abs=1e-5)
-    for _ in range(100):
-        assert stream.write_period(bytes(480), 0.1)
-    assert hand.now == pytest.approx(101.01, abs=1e-5)
-    assert stream.latency_s == pytest.approx(0.03)
-    assert stream.xruns == 0
-
-
-def test_an_output_that_ran_dry_counts_it() -> None:
-    hand = Hand()
-    stream = NullOutput(24000, hand, hand.wait)
-    stream.write_period(bytes(480), 0.0)
-    hand.now += 0.05
-    stream.write_period(bytes(480), 0.0)
-    stream.write_period(bytes(480), 0.0)
-    assert stream.xruns == 1
 
 
 def test_what_is_played_is_in_the_file(tmp_path: Path) -> None:
