@@ -17,7 +17,6 @@ from typing import NamedTuple
 from kioskd import report, sound
 from kioskd.actions.actions import Actions
 from kioskd.actions.ledger import Ledger
-from kioskd.audio.recorder import Recorder
 from kioskd.closing import THREAD_END_S, Closers, on_signals
 from kioskd.config.secrets import read_secret
 from kioskd.config.sections import Config
@@ -103,7 +102,6 @@ class House:
         self._open_actions()
         self._open_panel()
         self._open_audio()
-        self._open_doctor()
         self._open_link()
         self._open_corridor()
         self.pulse = Pulse(self)
@@ -146,20 +144,11 @@ class House:
         self._closes("actions", lambda: self.actions.stop(THREAD_END_S))
 
     def _open_audio(self) -> None:
-        self.canceller = sound.open_canceller(self.config, self.inbox.post)
-        self.playback = sound.open_playback(self.config, self.playback_lane, self.inbox.post, self.canceller)
-        self.playback.start()
-        self._closes("playback", lambda: self.playback.stop(THREAD_END_S))
-        self.capture = sound.open_capture(self.config, self.uplink, self.inbox.post, self.canceller)
-        if self.keep.muted or (self.config.panel.mute and (self.panel is None or self.panel.muted)):
-            # Before the thread could open the device: not one sample is heard that nobody may hear.
-            self.capture.mute(True)
-        self.capture.start()
-        self._closes("capture", lambda: self.capture.stop(THREAD_END_S))
-        self.recorder = Recorder(self.config.audio.record, self.capture, self.inbox.post)
-        self._closes("recorder", lambda: self.recorder.stop(THREAD_END_S))
-
-    def _open_doctor(self) -> None:
+        # With a mute before the threads could open a device: not one sample is heard that nobody may hear.
+        muted = self.keep.muted or bool(self.config.panel.mute and (self.panel is None or self.panel.muted))
+        lanes = (self.playback_lane, self.uplink)
+        wing = sound.furnish(self.config, *lanes, self.inbox.post, self._closes, THREAD_END_S, muted)
+        self.canceller, self.playback, self.capture, self.recorder = wing
         self.doctor = Doctor(self)
         if self.doctor.kept is not None:
             self.machine.state.measured_tail_ms = self.doctor.kept.tail_ms

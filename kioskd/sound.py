@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Callable, NamedTuple
 
 from kioskd.audio import echo
 from kioskd.audio.capture import Capture
@@ -10,12 +11,52 @@ from kioskd.audio.detector import DOUBT_MS, open_detector
 from kioskd.audio.devices import open_input, open_output
 from kioskd.audio.echo import Canceller
 from kioskd.audio.playback import Playback
+from kioskd.audio.recorder import Recorder
 from kioskd.audio.wakeword import open_spotter
 from kioskd.config.sections import Config
 from kioskd.core.gate import Gate
 from kioskd.core.ports import Post
 from kioskd.core.resample import make_resampler
 from kioskd.lanes import PlaybackLane, UplinkLane
+
+
+class Wing(NamedTuple):
+    """The audio wing of a running kiosk."""
+
+    canceller: Canceller | None
+    playback: Playback
+    capture: Capture
+    recorder: Recorder
+
+
+def furnish(
+    config: Config,
+    playback_lane: PlaybackLane,
+    uplink: UplinkLane,
+    post: Post,
+    closes: Callable[[str, Callable[[], object]], None],
+    end_s: float,
+    muted: bool,
+) -> Wing:
+    """Open the wing, its threads started.
+
+    Args:
+        closes: is told how each part is closed again, in the order of their opening.
+        end_s: a thread is given so long to end.
+        muted: the microphone is not opened at all.
+    """
+    canceller = open_canceller(config, post)
+    playback = open_playback(config, playback_lane, post, canceller)
+    playback.start()
+    closes("playback", lambda: playback.stop(end_s))
+    capture = open_capture(config, uplink, post, canceller)
+    if muted:
+        capture.mute(True)
+    capture.start()
+    closes("capture", lambda: capture.stop(end_s))
+    recorder = Recorder(config.audio.record, capture, post)
+    closes("recorder", lambda: recorder.stop(end_s))
+    return Wing(canceller, playback, capture, recorder)
 
 
 def open_canceller(config: Config, post: Post) -> Canceller | None:
