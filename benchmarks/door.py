@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import Callable, Mapping, Sequence
 
-from benchmarks import aec, barge, fleet, lag, latency, life, mouth, pure, resample, rooms, speech, wake
+from benchmarks import aec, barge, fleet, lag, latency, life, mouth, pure, resample, rooms, speech, wake, waking
 from benchmarks.figure import Figure, Measured, ProbeFailed, Target
 from benchmarks.host import QUICK, machine
 
@@ -36,6 +36,9 @@ TARGETS: tuple[Target, ...] = (
     Target("policy_us", "us", 50.0, "one tool call judged, median", pure.policy_us),
     Target("decode_us", "us", 10.0, "20 ms of 48 kHz from frame to samples, median", pure.decode_us),
     Target("encode_us", "us", 5.0, "20 ms of speech to its frame, median", pure.encode_us),
+    Target(
+        "wake_to_wire_ms", "ms", 15.0, "gate to speech on the wire, over a bare client, p99", waking.wake_to_wire_ms
+    ),
     Target("fleet_s", "s", 60.0, "100,000 kiosks through an outage, simulated", fleet.fleet_s),
     Target("wake_loss", "", 0.0, "of 500 first syllables lost while the link woke", wake.wake_loss),
     Target("vad_missed_onsets", "", 2.0, "of 240 utterances, quiet and 10 dB above noise", speech.onsets),

@@ -15,29 +15,32 @@ import time
 from typing import NamedTuple
 
 from kioskd import report, sound
-from kioskd.actions.actions import Actions
-from kioskd.actions.ledger import Ledger
+from kioskd.announcing import Announcing
 from kioskd.closing import THREAD_END_S, Closers, on_signals
-from kioskd.config.secrets import read_secret
 from kioskd.config.sections import Config
 from kioskd.core.effects import Note, Quit
 from kioskd.core.events import Event, LinkChanged, MuteSwitched, PartChanged, StopAsked, UplinkOverflowed
 from kioskd.core.machine import Machine
 from kioskd.core.words import PartState
 from kioskd.doctor import Doctor
+from kioskd.foresight import foresee
 from kioskd.inbox import Inbox
 from kioskd.lanes import PlaybackLane, UplinkLane
-from kioskd.fittings import fit
+from kioskd.fittings import fit, open_hands
 from kioskd.lines.lines import Lines
 from kioskd.link.supervisor import Supervisor
+from kioskd.link.surroundings import Surroundings
+from kioskd.metering import Metering
 from kioskd.ops.control import Control
 from kioskd.ops.keep import Keep
+from kioskd.ops.metrics import Exporter
 from kioskd.ops.systemd import Notifier
 from kioskd.ops.timeline import Timeline
 from kioskd.panel.panel import Panel
 from kioskd.perform import Performer, Timers
 from kioskd.pulse import Pulse
 from kioskd.services import endpoint_setups
+from kioskd.watches import Watches
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +84,13 @@ class House:
         self._closes = self._closers.add
         self.keep = Keep(config.ops.state_dir)
         self._closes("keep", lambda: self.keep.stop(THREAD_END_S))
+        self.metering = Metering(self)
+        self._closes("usage", lambda: self.metering.stop(THREAD_END_S))
         self.machine = Machine(config, started_at, muted=self.keep.muted)
         self.inbox = Inbox(self.loop, self._deliver)
         self.timers = Timers(self.loop, self.inbox.post)
         self.notifier = Notifier(os.environ)
+        self.watches = Watches(config.kiosk.time_zone)
         self.lines: Lines | None = None
         self._begun = False
         self._early_stop: StopAsked | None = None
@@ -107,6 +113,10 @@ class House:
         self.pulse = Pulse(self)
         self._closes("pulse", self.pulse.close)
         self._begin()
+        self.foresight = foresee(self)
+        self.foresight.start()
+        self.metrics = Exporter(self.config.metrics, lambda: report.status(self))
+        await self.metrics.start()
         self.notifier.ready(self.pulse.sentence())
         self.pulse.beat()
 
@@ -116,8 +126,8 @@ class House:
         self._closes("timeline", lambda: self.timeline.stop(THREAD_END_S))
 
     def _open_lines(self) -> None:
-        fitted = fit(self.config)
-        self.lines, self.relays, self.inputs, self.line_problems = fitted
+        self.fitted = fit(self.config)
+        self.lines, self.line_problems = self.fitted.lines, self.fitted.problems
         if self.lines is not None:
             self._closes("lines", self.lines.close)
 
@@ -128,34 +138,22 @@ class House:
         self.playback_lane = PlaybackLane(self.config.audio.longest_answer_s)
 
     def _open_actions(self) -> None:
-        ops = self.config.ops
-        self.ledger = Ledger(os.path.join(ops.state_dir, "ledger.db"), self.inbox.post)
-        self.ledger.start()
-        self._closes("ledger", lambda: self.ledger.stop(THREAD_END_S))
-        self.actions = Actions(
-            self.config.tools,
-            self.relays,
-            self.inputs,
-            self.ledger,
-            self.inbox.post,
-            self.config.kiosk.name,
-            lambda ref: read_secret(ref, os.environ),
-        )
-        self._closes("actions", lambda: self.actions.stop(THREAD_END_S))
+        self.ledger, self.actions = open_hands(self.config, self.fitted, self.inbox.post, self._closes, THREAD_END_S)
 
     def _open_audio(self) -> None:
         # With a mute before the threads could open a device: not one sample is heard that nobody may hear.
         muted = self.keep.muted or bool(self.config.panel.mute and (self.panel is None or self.panel.muted))
-        lanes = (self.playback_lane, self.uplink)
-        wing = sound.furnish(self.config, *lanes, self.inbox.post, self._closes, THREAD_END_S, muted)
+        given = (self.config, self.playback_lane, self.uplink, self.inbox.post, self._closes, THREAD_END_S, muted)
+        wing = sound.furnish(*given, tail_s=lambda: self.machine.state.echo_tail_ms / 1000)
         self.canceller, self.playback, self.capture, self.recorder = wing
         self.doctor = Doctor(self)
         if self.doctor.kept is not None:
             self.machine.state.measured_tail_ms = self.doctor.kept.tail_ms
 
     def _open_link(self) -> None:
+        setups = endpoint_setups(self.config, self.secrets)
         self.link = Supervisor(
-            endpoint_setups(self.config, self.secrets),
+            setups,
             self.uplink,
             self.playback_lane,
             self.inbox.post,
@@ -164,15 +162,21 @@ class House:
             random.SystemRandom().random,
             trace=self.timeline.trace if self.config.ops.wire_log else None,
             on_audio=self.recorder.sent if self.config.audio.record else None,
+            session=self.config.session,
         )
         self.link.start()
+        self.surroundings = Surroundings(setups, self.link)
+        self.surroundings.start()
+        self.metering.beat()
 
     def _open_corridor(self) -> None:
+        self.announcing = Announcing(self)
         self.performer = Performer(
             link=self.link,
             ears=self.capture,
             voice=self.playback,
             hands=self.actions,
+            announcer=self.announcing,
             drop_uplink=self.uplink.clear,
             cut_playback=self.playback_lane.cut,
             keep_mute=self.keep.put,
@@ -200,8 +204,9 @@ class House:
             self.inbox.post(PartChanged("control", PartState.FAILED, self.control.problem))
 
     async def _open_control(self) -> None:
+        changes, looks = report.changes(self), report.looks(self)
         self.control = Control(
-            self.config.ops.runtime_dir, lambda: report.status(self), report.changes(self), self.timeline
+            self.config.ops.runtime_dir, lambda: report.status(self), changes, self.timeline, looks=looks
         )
         await self.control.start()
         if self.control.taken:
@@ -229,7 +234,14 @@ class House:
     def _deliver(self, event: Event) -> None:
         if isinstance(event, (PartChanged, LinkChanged)):
             self.pulse.heard(event)
+        self.tell_time()
         self.performer.perform(self.machine.step(event, time.monotonic()))
+        self.metering.heard(event)
+
+    def tell_time(self, wall: bool = False) -> None:
+        """Let the machine know first when the device slept meanwhile; with ``wall``, also what the clock shows."""
+        for news in self.watches.news(wall):
+            self.performer.perform(self.machine.step(news, time.monotonic()))
 
     def _note(self, effect: Note) -> None:
         self.timeline.note(effect.kind, effect.text, dict(effect.data))
@@ -252,10 +264,12 @@ class House:
             self.lines.make_safe()
         if hasattr(self, "control"):
             await self.control.aclose()
-        if hasattr(self, "doctor"):
-            await self.doctor.aclose()
+        for room in ("metrics", "foresight", "doctor", "announcing", "surroundings"):
+            if hasattr(self, room):
+                await getattr(self, room).aclose()
         if hasattr(self, "link"):
             await self.link.aclose()
+            self.metering.last()
         clean = await self._closers.close()
         self.inbox.close()
         return clean

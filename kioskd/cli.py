@@ -1,4 +1,4 @@
-"""The door: ``kioskd run | check | config | devices | voice``."""
+"""The door: ``kioskd run | check | config | devices | wiring | voice``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   kioskd check /etc/kioskd/kioskd.yaml      every mistake, each with its line
   kioskd run -c /etc/kioskd/kioskd.yaml     what the systemd unit runs
   kioskd devices                            what to write for audio.input and audio.output
+  kioskd wiring kioskd.yaml -o wiring.svg   what to connect where
   kioskd voice --listen 127.0.0.1:8715      the voice service on this device
 """
 
@@ -38,41 +39,41 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"kioskd {__version__}")
     doors = top.add_subparsers(dest="door", required=True, metavar="COMMAND")
     run = doors.add_parser("run", help="run the kiosk until SIGTERM")
-    run.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
+    add_file(run)
     check = doors.add_parser("check", help="check a configuration: exit status 0, or 78 with every mistake")
-    check.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    add_file(check)
     check.add_argument("--json", action="store_true", help="for scripts")
     config = doors.add_parser("config", help="print the effective configuration, secrets masked")
-    config.add_argument("-c", "--config", default=DEFAULT_CONFIG, metavar="FILE")
+    add_file(config)
     devices = doors.add_parser("devices", help="list sound devices and what to write in the configuration")
     devices.add_argument("--json", action="store_true", help="for scripts")
+    wiring = doors.add_parser("wiring", help="draw what hangs on the board's header, as SVG")
+    wiring.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    wiring.add_argument("-o", "--out", metavar="OUT.svg", help="write it there instead of to standard output")
+    wiring.add_argument("--text", action="store_true", help="a list instead of a picture")
     voice = doors.add_parser("voice", help="run the local voice service", add_help=False)
     voice.add_argument("rest", nargs=argparse.REMAINDER)
     return top
 
 
+def add_file(door: argparse.ArgumentParser) -> None:
+    """Let a configuration be named, with ``-c`` or without."""
+    door.add_argument("file", nargs="?", metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
+    door.add_argument("-c", "--config", dest="named", metavar="FILE", help="the same")
+
+
+def file_of(options: argparse.Namespace) -> str:
+    """The configuration that was named in either way; ends the process where two were."""
+    if options.file and options.named and options.file != options.named:
+        parser().error(f"two files are named, {options.file} and {options.named}: name one")
+    return str(options.file or options.named or DEFAULT_CONFIG)
+
+
 def check(options: argparse.Namespace) -> int:
     """``kioskd check FILE``."""
-    from dataclasses import asdict
+    from kioskd.cli_check import report
 
-    from kioskd.config.loader import load
-
-    loaded = load(options.file)
-    if options.json:
-        rows = {
-            "ok": not loaded.problems,
-            "problems": [asdict(problem) for problem in loaded.problems],
-            "warnings": [asdict(problem) for problem in loaded.warnings],
-        }
-        print(json.dumps(rows, indent=2))
-    else:
-        for problem in loaded.problems:
-            print(problem)
-        for warning in loaded.warnings:
-            print(f"{warning} (warning)")
-        if not loaded.problems:
-            print(f"{options.file}: no mistakes")
-    return EXIT_CONFIG if loaded.problems else 0
+    return 0 if report(file_of(options), options.json) else EXIT_CONFIG
 
 
 def config(options: argparse.Namespace) -> int:
@@ -80,7 +81,7 @@ def config(options: argparse.Namespace) -> int:
     from kioskd.config.loader import load
     from kioskd.config.show import effective
 
-    loaded = load(options.config)
+    loaded = load(file_of(options))
     for problem in loaded.problems:
         print(problem, file=sys.stderr)
     if loaded.config is None:
@@ -103,6 +104,32 @@ def devices(options: argparse.Namespace) -> int:
     return 0
 
 
+def wiring(options: argparse.Namespace) -> int:
+    """``kioskd wiring FILE``."""
+    from kioskd.config.loader import load
+    from kioskd.config.wiring import parts, table
+    from kioskd.config.wiring_svg import drawing
+
+    loaded = load(options.file)
+    for problem in loaded.problems:
+        print(problem, file=sys.stderr)
+    if loaded.config is None:
+        return EXIT_CONFIG
+    found = parts(loaded.config)
+    page = f"{table(found)}\n" if options.text else drawing(found, f"{loaded.config.kiosk.name}: its wiring")
+    if options.out is None:
+        print(page, end="")
+        return 0
+    try:
+        with open(options.out, "w", encoding="utf-8") as file:
+            file.write(page)
+    except OSError as error:
+        print(f"kioskd: cannot write {options.out}: {error.strerror}", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    print(f"{options.out}: {len(found)} parts")
+    return 0
+
+
 def voice(arguments: Sequence[str]) -> int:
     """``kioskd voice``: the other process."""
     from kioskd.voice.service import main as serve
@@ -120,11 +147,12 @@ def run(options: argparse.Namespace, started_at: float) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from kioskd.config.loader import load
 
-    loaded = load(options.config)
+    path = file_of(options)
+    loaded = load(path)
     if loaded.config is None:
         for problem in loaded.problems:
             print(problem, file=sys.stderr)
-        print(f"kioskd: {options.config} does not check; mend what stands above.", file=sys.stderr)
+        print(f"kioskd: {path} does not check; mend what stands above.", file=sys.stderr)
         return EXIT_CONFIG
     from kioskd.app import Source, run as live
     from kioskd.closing import Loop
@@ -141,9 +169,9 @@ def run(options: argparse.Namespace, started_at: float) -> int:
         try:
             os.makedirs(folder, mode=0o750, exist_ok=True)
         except OSError as error:
-            print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {options.config}", file=sys.stderr)
+            print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {path}", file=sys.stderr)
             return EXIT_CONFIG
-    source = Source(os.path.abspath(options.config), tuple(map(str, loaded.warnings)))
+    source = Source(os.path.abspath(path), tuple(map(str, loaded.warnings)))
     loop = Loop()
     try:
         code = loop.run_until_complete(live(loaded.config, source, started_at, secrets))
@@ -198,6 +226,7 @@ def open_door(given: list[str], started_at: float) -> int:
         "check": check,
         "config": config,
         "devices": devices,
+        "wiring": wiring,
         "run": lambda options: run(options, started_at),
     }
     return doors[options.door](options)

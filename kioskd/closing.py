@@ -47,16 +47,18 @@ class Closers:
         self._closers.append((name, close))
 
     async def close(self) -> bool:
-        """Close everything, whatever fails; False when something did."""
-        clean = True
+        """Close everything, whatever fails; False when something did, which the last line in the journal names."""
+        failed: list[str] = []
         for name, close in reversed(self._closers):
             try:
                 if await asyncio.to_thread(close) is False:
                     log.error("the %s thread did not end within %.1f s", name, THREAD_END_S)
-                    clean = False
-            except Exception:
+                    failed.append(f"{name} (still at work)")
+            except Exception as error:
                 # The last boundary: one room that cannot close must not keep the others from it.
                 log.exception("could not close %s", name)
-                clean = False
+                failed.append(f"{name} ({type(error).__name__})")
         self._closers.clear()
-        return clean
+        if failed:
+            log.critical("not everything could be closed, which makes the exit status 70: %s", ", ".join(failed))
+        return not failed

@@ -1,4 +1,4 @@
-"""The side door: ``kioskctl status | watch | doctor | panel | mute | unmute``, over the daemon's control sockets.
+"""The side door: ``kioskctl status | watch | usage | doctor | panel | mute | unmute``, over the control sockets.
 
 Standard library only, without asyncio: it must answer at once on a small board, and beside a daemon that is in trouble.
 """
@@ -8,28 +8,38 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 
-from kioskd import __version__
+from kioskd import __version__, ctl_audit, ctl_say, ctl_usage
 from kioskd.ctl_page import page, part
-from kioskd.ctl_watch import clean, follow, painter, say
+from kioskd.ctl_reach import (
+    CHANGE,
+    DEGRADED,
+    EXIT_CANTCREAT,
+    EXIT_UNAVAILABLE,
+    LOOK,
+    SYSTEM_FOLDER,
+    CtlError,
+    ask,
+    folders,
+    send,
+)
+from kioskd.ctl_watch import follow, painter, say
 
-OK, DEGRADED = 0, 1
-# sysexits(3)
-EXIT_UNAVAILABLE, EXIT_CANTCREAT, EXIT_NOPERM = 69, 73, 77
-LOOK, CHANGE = "look.sock", "change.sock"
-SYSTEM_FOLDER = "/run/kioskd"
-# The loop answers between two turns; a board that swaps may take a second or two. Guess.
-ANSWER_S = 5.0
+OK = 0
+CONFIG = "/etc/kioskd/kioskd.yaml"
 
 EPILOG = """examples:
   kioskctl status                    how it is, what is wrong first
   kioskctl status --json | jq .link  for scripts
   kioskctl watch                     what happens, as it happens; Ctrl-C ends it
   kioskctl doctor audio --keep       play a sweep, measure the echo, remember it for this unit
+  kioskctl say "The shop is closing"  an announcement, behind whatever the kiosk says just now
+  kioskctl usage --days 31           what was used and what it cost; how the budget stands
   kioskctl record start              record for support, until record stop; the lamp announces it
+  kioskctl audit verify              was the trail of decisions and moves tampered with?
+  kioskctl bugreport                 one archive for support, without keys or speech
   kioskctl panel press talk          hold the button of a simulated panel down
   kioskctl panel release talk        and let it go
 
@@ -38,14 +48,6 @@ exit status:
   1   degraded, or refused           73  a file cannot be written
   2   the command line is wrong      77  you may not use the socket
 """
-
-
-class CtlError(Exception):
-    """Ends the command: a sentence for people, and the exit status."""
-
-    def __init__(self, sentence: str, code: int) -> None:
-        super().__init__(sentence)
-        self.code = code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="for scripts")
     watch = doors.add_parser("watch", help="what has happened lately, and what happens from now on")
     watch.add_argument("--json", action="store_true", help="one JSON object a line")
+    ctl_usage.add(doors)
+    ctl_say.add(doors)
+    ctl_audit.add(doors)
     doctor = doors.add_parser("doctor", help="measure the room and say which echo mode it can bear (15 s, loud)")
     doctor.add_argument("what", choices=("audio",))
     doctor.add_argument("--json", action="store_true", help="for scripts")
@@ -77,87 +82,13 @@ def parser() -> argparse.ArgumentParser:
     panel.add_argument("name", metavar="NAME", help="talk, mute")
     record = doors.add_parser("record", help="record for support: raw, after echo cancelling, and sent (audio.record)")
     record.add_argument("verb", choices=("start", "stop"))
+    bugreport = doors.add_parser("bugreport", help="one archive for support, without keys or speech")
+    bugreport.add_argument("-c", "--config", default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+    bugreport.add_argument("--out", metavar="FILE.tar.gz", help="default: kioskd-bugreport-TIME.tar.gz here")
+    bugreport.add_argument("--json", action="store_true", help="for scripts: the archive and what is in it")
     doors.add_parser("mute", help="close the microphone, over a restart too")
     doors.add_parser("unmute", help="open it again; a mute switch on the panel still closes it")
     return top
-
-
-# -- finding and asking the daemon -------------------------------------------------------------------
-
-
-def folders(given: str | None, env: Mapping[str, str]) -> list[str]:
-    """Where to look for the daemon, best first."""
-    named = given or env.get("KIOSKD_RUNTIME_DIR")
-    if named:
-        return [named]
-    own = env.get("XDG_RUNTIME_DIR")
-    return [SYSTEM_FOLDER, *([os.path.join(own, "kioskd")] if own else [])]
-
-
-def reach(looked_in: Sequence[str], name: str) -> socket.socket:
-    """A connection to the first daemon found.
-
-    Raises:
-        CtlError: none is there, it does not answer, or we may not ask it.
-    """
-    for folder in looked_in:
-        asking = socket.socket(socket.AF_UNIX)
-        asking.settimeout(ANSWER_S)
-        try:
-            asking.connect(os.path.join(folder, name))
-            return asking
-        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
-            asking.close()
-        except PermissionError as error:
-            asking.close()
-            group = "kioskd" if name == LOOK else "kioskd-admin"
-            raise CtlError(
-                f"you may not use {folder}/{name}: use sudo, or join the group {group} and log in again", EXIT_NOPERM
-            ) from error
-        except OSError as error:
-            asking.close()
-            raise CtlError(
-                f"kioskd in {folder} does not answer: {error.strerror or error}", EXIT_UNAVAILABLE
-            ) from error
-    raise CtlError(
-        f"no kioskd serves {' or '.join(looked_in)}; start one: systemctl start kioskd, or scripts/run --serve",
-        EXIT_UNAVAILABLE,
-    )
-
-
-def send(looked_in: Sequence[str], name: str, request: Mapping[str, object]) -> socket.socket:
-    """Reach the daemon and ask; what it says is still to be read."""
-    asking = reach(looked_in, name)
-    try:
-        asking.sendall(json.dumps(request).encode() + b"\n")
-    except OSError as error:
-        asking.close()
-        raise CtlError(f"kioskd closed the connection: {error.strerror or error}", EXIT_UNAVAILABLE) from error
-    return asking
-
-
-def ask(looked_in: Sequence[str], name: str, request: Mapping[str, object]) -> dict[str, object]:
-    """One request, one answer.
-
-    Raises:
-        CtlError: no daemon, no answer, or a refusal (exit status 1).
-    """
-    with send(looked_in, name, request) as asking, asking.makefile("rb") as lines:
-        try:
-            answer = json.loads(lines.readline())
-        except TimeoutError as error:
-            raise CtlError(
-                f"kioskd did not answer within {ANSWER_S:g} s: it stands still, its watchdog will start it afresh",
-                EXIT_UNAVAILABLE,
-            ) from error
-        except (OSError, ValueError) as error:
-            raise CtlError(
-                "kioskd went away without an answer; see: journalctl -u kioskd -e", EXIT_UNAVAILABLE
-            ) from error
-    if not isinstance(answer, dict) or answer.get("ok") is not True:
-        sentence = answer.get("error") if isinstance(answer, dict) else None
-        raise CtlError(clean(sentence or "kioskd refused and did not say why"), DEGRADED)
-    return answer
 
 
 # -- the commands ------------------------------------------------------------------------------------
@@ -168,6 +99,21 @@ def show_status(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     status = part(ask(looked_in, LOOK, {"do": "status"}), "status")
     say(json.dumps(status, indent=2) if options.json else "\n".join(page(status, painter())))
     return OK if part(status, "health").get("ok") is True else DEGRADED
+
+
+def show_usage(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
+    """``kioskctl usage``."""
+    try:
+        usage = part(ask(looked_in, LOOK, {"do": "usage", "days": options.days}), "usage")
+    except CtlError as error:
+        if error.code != EXIT_UNAVAILABLE:
+            raise
+        try:
+            usage = ctl_usage.from_file(options.state_dir, options.days)
+        except ctl_usage.Unreadable as nothing:
+            raise CtlError(f"{error}; {nothing}", error.code) from error
+    say(json.dumps(usage, indent=2) if options.json else "\n".join(ctl_usage.page(usage, painter())))
+    return OK
 
 
 def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
@@ -190,6 +136,23 @@ def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     return OK if ctl_doctor.fits(found) else DEGRADED
 
 
+def report_bug(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
+    """``kioskctl bugreport``: a daemon that does not answer is part of the report."""
+    from kioskd import ctl_bugreport  # nobody else pays for its archive
+
+    def status() -> Mapping[str, object]:
+        try:
+            return ask(looked_in, LOOK, {"do": "status"})
+        except CtlError as error:
+            raise ctl_bugreport.NotHad(str(error)) from error
+
+    try:
+        say(ctl_bugreport.bugreport(options, status))
+    except OSError as error:
+        raise CtlError(f"{error.filename} cannot be written: {error.strerror or error}", EXIT_CANTCREAT) from error
+    return OK
+
+
 def save(path: str, text: str) -> None:
     """Write a report.
 
@@ -210,12 +173,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.door == "status":
             return show_status(options, looked_in)
+        if options.door == "usage":
+            return show_usage(options, looked_in)
+        elif options.door == "say":
+            return ctl_say.run(options, lambda request: ask(looked_in, CHANGE, request))
+        elif options.door == "audit":
+            return ctl_audit.run(options, lambda: ask(looked_in, CHANGE, {"do": "audit"}), CtlError)
         if options.door == "watch":
             ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json)
             if ended:
                 raise CtlError(ended, EXIT_UNAVAILABLE)
         elif options.door == "doctor":
             return examine(options, looked_in)
+        elif options.door == "bugreport":
+            return report_bug(options, looked_in)
         elif options.door == "panel":
             ask(looked_in, CHANGE, {"do": "panel", "verb": options.verb, "name": options.name})
         elif options.door == "record":
@@ -223,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             ask(looked_in, CHANGE, {"do": options.door})
         return OK
-    except CtlError as error:
+    except (CtlError, ctl_audit.NotHad) as error:
         print(f"kioskctl: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:

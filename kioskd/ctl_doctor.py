@@ -18,6 +18,8 @@ Ask = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 # Each question is a line in the daemon's journal; a person waits thirteen seconds in all.
 POLL_S = 1.5
+# What it takes nearly always (kioskd/doctor.py); a person is told how much of it is left.
+USUAL_S = 13.0
 # Behind the daemon's own limit there is nothing to wait for.
 PATIENCE_S = 5.0
 
@@ -38,29 +40,33 @@ def consult(ask: Ask, keep: bool, show: Callable[[str], None], pause: Callable[[
     Args:
         ask: one question on the change socket.
         keep: keep the result for this unit.
-        show: told each new step.
+        show: told each step, and about how long it all takes from then on.
         pause: waits so many seconds.
     """
     answer = ask({"do": "doctor", "what": "audio", "keep": keep})
     question = {"do": "doctor", "what": "audio", "run": answer.get("run")}
     left_s = number(answer, "longest_s") + PATIENCE_S
-    step = ""
-    while left_s > 0:
+    gone_s = 0.0
+    while gone_s < left_s:
         if answer.get("running") is not True:
             return answer.get("report")
-        if answer.get("step") != step:
-            step = clean(answer.get("step", ""))
-            show(step)
+        show(f"{clean(answer.get('step', ''))}, {remaining(gone_s)}")
         pause(POLL_S)
-        left_s -= POLL_S
+        gone_s += POLL_S
         answer = ask(question)
     return None
+
+
+def remaining(gone_s: float) -> str:
+    """How much longer, for a person."""
+    left_s = round(USUAL_S - gone_s)
+    return f"about {left_s} s to go" if left_s > 0 else "a moment longer than usual"
 
 
 def to_terminal(step: str) -> None:
     """Progress, where a person watches; what is printed stays clean for a script."""
     if sys.stderr.isatty():
-        print(f"\r\033[K  the doctor {step} ...", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K  {step} ...", end="", file=sys.stderr, flush=True)
 
 
 def end_progress() -> None:

@@ -68,11 +68,14 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """(label, text) of everything that the page has."""
     yield "phase", f"{status.get('phase', '?')}" + muted(status)
     yield "link", link(part(status, "link"))
+    yield from services(part(status, "link"))
     yield "microphone", sound(part(status, "audio", "capture"))
     yield "speaker", sound(part(status, "audio", "playback"))
     yield from echo(part(status, "audio"))
     yield from hearing(part(status, "audio"))
+    yield from devices(part(status, "audio", "devices"))
     yield from recording(part(status, "audio", "recording"))
+    yield from announcements(part(status, "announce"))
     yield from panel(part(status, "panel"))
     yield "session", session(part(status, "session"))
     for at, tool in enumerate(items(status, "tools")):
@@ -80,6 +83,8 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         allowed = "" if about.get("allowed") else ", not allowed"
         yield "" if at else "tools", f"{about.get('name')} ({about.get('class')}{allowed})"
     yield "usage", usage(part(status, "usage"))
+    if part(status, "usage", "budget").get("state") == "warned":  # one that is spent stands among the reasons above
+        yield "", f"! {part(status, 'usage', 'budget').get('sentence')}"
     config = part(status, "config")
     yield "config", str(config.get("path", "?"))
     for key in ("problems", "warnings"):
@@ -87,6 +92,17 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield "", f"! {sentence}"
     for unknown in items(part(status, "counters", "ledger"), "unknown"):
         yield "", f"! the outcome of {unknown} is unknown: look at what it moves"
+
+
+def announcements(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Announcements on their way, spoken cues and in whose voice, and what is wrong with them; nothing while idle."""
+    waiting, cues, reason = number(at, "waiting"), part(at, "cues"), at.get("reason")
+    said = [f"{at.get('state')}, {waiting:.0f} on the way"] if waiting else []
+    said += [f"cue {name}: {f'{by} voice' if by else 'not spoken yet'}" for name, by in cues.items()]
+    if said or reason:
+        yield "announce", ", ".join(said) or "idle"
+    if reason:
+        yield "", f"! {reason}"
 
 
 def link(at: Mapping[str, object]) -> str:
@@ -97,6 +113,19 @@ def link(at: Mapping[str, object]) -> str:
     if at.get("next_attempt_in_s") is not None:
         then = f"; next attempt in {duration(number(at, 'next_attempt_in_s'))}"
     return f"{at.get('state', '?')}{where} for {duration(number(at, 'for_s'))}{why}{then}"
+
+
+def services(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Each service in one line, where there are several: what is wrong with one shows while another serves."""
+    rows_of = [part(row) for row in items(at, "endpoints")]
+    said = []
+    for row in rows_of:
+        why = f" for {duration(number(row, 'for_s'))}: {row['reason']}" if row.get("reason") else ""
+        said.append(f"{row.get('name', '?')} {row.get('state', '?')}{why}")
+    if len(said) > 1:
+        yield "services", "; ".join(said)
+    for sentence in items(at, "mismatches"):
+        yield "", f"! {sentence}"
 
 
 def sound(at: Mapping[str, object]) -> str:
@@ -165,9 +194,15 @@ def echo(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         if now.get("reason"):
             yield "", f"! {now['reason']}"
     if doctor.get("running"):
-        yield "", f"the doctor runs: it {doctor.get('step')}"
+        yield "", f"the doctor is at work: {doctor.get('step')}"
     if doctor.get("kept_problem"):
         yield "", f"! {doctor['kept_problem']}"
+
+
+def devices(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What went wrong beside the two devices in use."""
+    if number(at, "faults"):
+        yield "", f"! {count(number(at, 'faults'), 'fault')} with sound devices; the last: {at.get('last_fault', '?')}"
 
 
 def panel(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:

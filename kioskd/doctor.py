@@ -31,6 +31,8 @@ RECKON_S = 20.0
 # The machine answers in the next turns of the loop; a second is for a loop in trouble.
 ADMITTED_S = 1.0
 IN_USE = "Somebody uses the kiosk: try again when it is idle."
+# Devices that are in no room.
+ROOMLESS = ("file", "null")
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Run:
 
     number: int
     keep: bool
-    step: str = "prepares"
+    step: str = "preparing the sweep"
     report: Report | None = None
 
     def show(self, step: str) -> None:
@@ -103,6 +105,14 @@ class Doctor:
         house = self._house
         if not house.config.audio.volume:
             return "audio.volume is 0: nothing would be heard."
+        audio = house.config.audio
+        silent = [f"audio.{way}" for way in ("input", "output") if getattr(audio, way).partition(":")[0] in ROOMLESS]
+        if silent:
+            are = "is a file or null" if len(silent) == 1 else "are a file or null"
+            return (
+                f"There is nothing to measure: {' and '.join(silent)} {are}, and no device in a room "
+                "(kioskd devices lists those)."
+            )
         return hindrance(house.machine.state) or deaf(house.capture) or dumb(house.playback)
 
     def _progress(self, number: object) -> Mapping[str, object]:
@@ -136,7 +146,7 @@ class Doctor:
         try:
             async with asyncio.timeout(LONGEST_S):
                 take = await self._record(run)
-            run.show("reckons")
+            run.show("working out the figures")
             async with asyncio.timeout(RECKON_S):
                 report |= await diagnose_apart(take, self._house.config.audio)
             if run.keep:
@@ -144,7 +154,7 @@ class Doctor:
         except AuditionError as error:
             report |= refused(str(error))
         except TimeoutError:
-            report |= refused(f"It {run.step} for too long and was given up: is this board busy? Try again.")
+            report |= refused(f"Given up: {run.step} took too long. Is this board busy? Try again.")
         except Exception as error:
             self.faults += 1
             log.exception("the doctor failed")

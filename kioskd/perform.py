@@ -26,6 +26,9 @@ class LinkRoom(Protocol):
     def close(self, reason: str) -> None:
         """Want none."""
 
+    def rest(self, on: bool) -> None:
+        """Whether a session may be replaced now."""
+
     def send_output(self, key: CallKey, output: str) -> None:
         """A call's one output."""
 
@@ -68,6 +71,16 @@ class VoiceRoom(Protocol):
         """A short local sound."""
 
 
+class AnnouncerRoom(Protocol):
+    """What the corridor asks of whoever holds the announcements."""
+
+    def play(self, number: int) -> None:
+        """Its turn has come."""
+
+    def over(self, number: int, heard: bool) -> None:
+        """It sounds no more."""
+
+
 class HandsRoom(Protocol):
     """What the corridor asks of the actions."""
 
@@ -79,6 +92,15 @@ class HandsRoom(Protocol):
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
         """Write an outcome down."""
+
+    def look(self, key: CallKey, tool: str) -> None:
+        """Read the tool's interlocks."""
+
+    def keep_lock(self, tool: str, for_s: float) -> None:
+        """Remember a lock-out."""
+
+    def audit(self, what: str, data: Mapping[str, object]) -> None:
+        """A line for the audit trail."""
 
 
 class Timers:
@@ -114,7 +136,7 @@ class Performer:
     """One row for each effect: who does it.
 
     Args:
-        link, ears, voice, hands: the rooms.
+        link, ears, voice, hands, announcer: the rooms.
         drop_uplink: gives up what waits in the uplink lane; returns how many chunks.
         cut_playback: cuts the playback lane for a response id.
         keep_mute: remembers the owner's mute over a restart.
@@ -132,6 +154,7 @@ class Performer:
         ears: EarsRoom,
         voice: VoiceRoom,
         hands: HandsRoom,
+        announcer: AnnouncerRoom,
         drop_uplink: Callable[[], int],
         cut_playback: Callable[[str], int],
         keep_mute: Callable[[bool], None],
@@ -151,6 +174,7 @@ class Performer:
         self._rows: Mapping[type[ef.Effect], Callable[..., object]] = {
             ef.OpenLink: open_link,
             ef.CloseLink: lambda e: link.close(e.reason),
+            ef.Rest: lambda e: link.rest(e.on),
             ef.SendOutput: lambda e: link.send_output(e.key, e.output),
             ef.SendText: lambda e: link.send_text(e.session, e.text),
             ef.AskResponse: lambda e: link.ask_response(e.session),
@@ -166,9 +190,14 @@ class Performer:
             ef.DuckPlayback: lambda e: voice.duck(e.on),
             ef.KeepOutput: lambda e: voice.keep_open(e.on),
             ef.PlayCue: lambda e: voice.play_cue(e.name),
+            ef.PlayAnnouncement: lambda e: announcer.play(e.number),
+            ef.AnnouncementOver: lambda e: announcer.over(e.number, e.heard),
             ef.CommitIntent: lambda e: hands.commit(e.key, e.tool, e.arguments),
             ef.RunAction: lambda e: hands.run(e.key, e.tool, e.arguments),
             ef.RecordOutcome: lambda e: hands.record(e.key, e.tool, e.outcome, e.reason),
+            ef.LookAround: lambda e: hands.look(e.key, e.tool),
+            ef.KeepLock: lambda e: hands.keep_lock(e.tool, e.for_s),
+            ef.Audit: lambda e: hands.audit(e.what, dict(e.data)),
             ef.SetTimer: lambda e: timers.set(e.name, e.at, e.generation),
             ef.ClearTimer: lambda e: timers.clear(e.name),
             ef.Show: show,

@@ -13,6 +13,7 @@ from kioskd.core.events import LinkChanged, PartChanged
 from kioskd.core.health import Health, Verdict
 from kioskd.core.lamp import Light, light
 from kioskd.core.words import Link, PartState, Phase
+from kioskd.foresight import SECRET
 
 if TYPE_CHECKING:
     from kioskd.app import House
@@ -23,7 +24,11 @@ BEAT_S = 1.0
 # Not for the lamp: the link has rungs of its own, and a control socket is the owner's business, not the visitor's.
 # What a kiosk can do without for a while (a canceller: it is half duplex meanwhile) is the owner's business too, and a
 # mute that cannot be kept is shown as muted.
-ELSEWHERE = ("link", "control", "timeline", "conversation", "service", "gate", "echo", "keep", "recorder", "cues")
+# A missing key is the link's when it is needed.
+ELSEWHERE = (
+    *("link", "control", "timeline", "conversation", "service", "gate", "echo", "keep", "recorder", "cues", "clock"),
+    *("budget", "usage", SECRET),
+)
 # So many turns in a row of an open session without an answer, and status says so: one is a slammed door, and a session
 # that stays silent is replaced by itself. A guess.
 MOST_UNANSWERED = 4
@@ -79,11 +84,6 @@ class Pulse:
             return  # one more attempt is not yet an end of the outage: lamp and "since when" stay
         self._link = event.state
         self._claim("link", LINK_CLAIMS[event.state], event.reason, now)
-        # A service that refuses stays told while another serves in its place.
-        if event.state is Link.REFUSED:
-            self._claim(f"service {event.endpoint}", PartState.FAILED, event.reason, now)
-        elif event.state is Link.READY and f"service {event.endpoint}" in self._claims:
-            self._claim(f"service {event.endpoint}", PartState.RUNNING, "", now)
 
     def show(self, effect: Show) -> None:
         """The machine's side of the lamp changed."""
@@ -138,6 +138,7 @@ class Pulse:
         """Ask for proof, tell systemd, come again."""
         if self._closed:
             return
+        self._house.tell_time(wall=True)
         now = time.monotonic()
         self._prove(now)
         verdict = self.health.verdict(now)
@@ -166,8 +167,14 @@ class Pulse:
         self.health.progress("playback", playback.periods + playback.tries, now)
         self.health.progress("link", house.link.progress(), now)
 
+        for name, trouble in house.link.troubles.items():  # also while another serves in its place
+            self._find(f"service {name}", trouble, now)
         self._find("timeline", house.timeline.problem, now)
+        self._find("clock", house.watches.problem, now)
         self._find("keep", house.keep.problem, now)
+        house.metering.beat()
+        self._find("usage", house.metering.meter.problem, now)
+        self._find("budget", house.metering.spent, now)
         silent = house.machine.state.unanswered
         why = f"an open session left the last {silent} turns without an answer; is the service deaf, or the hall loud?"
         self._find("conversation", why if silent >= MOST_UNANSWERED else "", now)

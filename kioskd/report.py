@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
 
 from kioskd import __version__
-from kioskd.core import recording
+from kioskd.core import lockout, recording
 from kioskd.core.events import MuteAsked, RecordAsked
 from kioskd.audio import capture
+from kioskd.audio.bounded import TROUBLE
 from kioskd.audio.detector import Detector
 from kioskd.lines.naming import LineError
 from kioskd.panel.panel import PanelError
@@ -33,7 +34,9 @@ def status(house: House) -> dict[str, object]:
         "mute": {"switch": s.mute.value, **house.keep.snapshot()},
         "health": {"ok": verdict.ok, "reasons": list(verdict.reasons)},
         "link": house.link.snapshot(),
+        "network": house.surroundings.snapshot(),
         "audio": audio(house),
+        "announce": house.announcing.snapshot(),
         "panel": panel(house),
         "session": {
             "id": s.session,
@@ -48,6 +51,7 @@ def status(house: House) -> dict[str, object]:
         "tools": tools(house),
         "config": {"path": house.source.path, "warnings": list(house.source.warnings)},
         "usage": usage(house),
+        "metrics": house.metrics.snapshot(),
         "counters": counters(house),
     }
 
@@ -65,6 +69,7 @@ def audio(house: House) -> dict[str, object]:
         "playback_waiting_s": round(house.playback_lane.waiting_s, 3),
         "echo": echo(house),
         "doctor": house.doctor.snapshot(),
+        "devices": TROUBLE.snapshot(),
     }
 
 
@@ -97,17 +102,25 @@ def panel(house: House) -> dict[str, object]:
 def tools(house: House) -> list[dict[str, object]]:
     """What the model may ask for, and whether it could be done now."""
     return [
-        {"name": tool.name, "class": tool.class_, "allowed": tool.policy.allow, "runs": len(runs)}
+        {
+            "name": tool.name,
+            "class": tool.class_,
+            "allowed": tool.policy.allow,
+            "runs": len(runs),
+            "locked_s": round(lockout.locked_s(house.machine.state, tool, time.monotonic()), 1),
+            "dry_run": tool.dry_run,
+        }
         for tool in house.config.tools
         for runs in [house.machine.state.runs.get(tool.name, ())]
     ]
 
 
 def usage(house: House) -> dict[str, object]:
-    """What this box has used since start."""
+    """What this box has used since start, and how the budget stands (hours and days: ``kioskctl usage``)."""
     link = house.link.snapshot()
     names = ("sessions", "session_s", "frames_up", "frames_down", "bytes_up", "bytes_down")
-    return {"turns": house.machine.state.counts.turns, **{name: link[name] for name in names if name in link}}
+    used = {"turns": house.machine.state.counts.turns, **{name: link[name] for name in names if name in link}}
+    return {**used, "budget": house.metering.budget(), "kept": house.metering.meter.snapshot()}
 
 
 def counters(house: House) -> dict[str, object]:
@@ -127,6 +140,17 @@ def counters(house: House) -> dict[str, object]:
         "actions": house.actions.snapshot(),
         "ledger": house.ledger.snapshot(),
     }
+
+
+def ended(house: House) -> str:
+    """Why the last recording is over, where it was not the owner who ended it; to stand behind a sentence."""
+    problem = house.recorder.problem
+    return f" The last one ended early: {problem}" if problem else ""
+
+
+def looks(house: House) -> dict[str, Change]:
+    """What may be asked over the look socket, beside the status page."""
+    return {"usage": house.metering.usage}
 
 
 def changes(house: House) -> dict[str, Change]:
@@ -159,10 +183,19 @@ def changes(house: House) -> dict[str, Change]:
             raise ValueError("say: record start, or record stop")
         if verb == "start" and (refusal := recording.hindrance(house.machine.state)):
             raise ValueError(refusal)
+        if verb == "stop" and not house.machine.state.recording:
+            raise ValueError(f"No recording runs.{ended(house)}")
         house.inbox.post(RecordAsked(verb == "start"))
         return {"record": verb}
+
+    def audit(request: Mapping[str, object]) -> Mapping[str, object]:
+        return house.ledger.trail()
+
+    def say(request: Mapping[str, object]) -> Mapping[str, object]:
+        return house.announcing.change(request)
 
     def doctor(request: Mapping[str, object]) -> Mapping[str, object]:
         return house.doctor.change(request)
 
-    return {"mute": mute(True), "unmute": mute(False), "panel": press, "record": record, "doctor": doctor}
+    changing = {"mute": mute(True), "unmute": mute(False), "panel": press, "record": record}
+    return {**changing, "doctor": doctor, "say": say, "audit": audit}

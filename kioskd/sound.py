@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Callable, NamedTuple
 
+from kioskd.announcing import shelf_lookup
 from kioskd.audio import echo
 from kioskd.audio.capture import Capture
+from kioskd.audio.cards import Kernel
 from kioskd.audio.detector import DOUBT_MS, open_detector
 from kioskd.audio.devices import open_input, open_output
 from kioskd.audio.echo import Canceller
+from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.playback import Playback
+from kioskd.audio.presence import doubt
 from kioskd.audio.recorder import Recorder
 from kioskd.audio.wakeword import open_spotter
 from kioskd.config.sections import Config
@@ -37,6 +42,7 @@ def furnish(
     closes: Callable[[str, Callable[[], object]], None],
     end_s: float,
     muted: bool,
+    tail_s: Callable[[], float],
 ) -> Wing:
     """Open the wing, its threads started.
 
@@ -44,12 +50,15 @@ def furnish(
         closes: is told how each part is closed again, in the order of their opening.
         end_s: a thread is given so long to end.
         muted: the microphone is not opened at all.
+        tail_s: how long a sound hangs in this room.
     """
     canceller = open_canceller(config, post)
-    playback = open_playback(config, playback_lane, post, canceller)
+    # A canceller tells by itself, by the block, what it cannot take away (audio/echo.py).
+    voice = OwnVoice(tail_s) if config.audio.echo == "half_duplex" else None
+    playback = open_playback(config, playback_lane, post, canceller, voice)
     playback.start()
     closes("playback", lambda: playback.stop(end_s))
-    capture = open_capture(config, uplink, post, canceller)
+    capture = open_capture(config, uplink, post, canceller, voice)
     if muted:
         capture.mute(True)
     capture.start()
@@ -64,8 +73,14 @@ def open_canceller(config: Config, post: Post) -> Canceller | None:
     return echo.open_canceller(config.audio, post)
 
 
-def open_playback(config: Config, lane: PlaybackLane, post: Post, canceller: Canceller | None = None) -> Playback:
-    """The speaker's thread, not started; ``canceller`` is told what it plays."""
+def open_playback(
+    config: Config,
+    lane: PlaybackLane,
+    post: Post,
+    canceller: Canceller | None = None,
+    voice: OwnVoice | None = None,
+) -> Playback:
+    """The speaker's thread, not started; ``canceller`` and ``voice`` are told what it plays."""
     audio = config.audio
     playback = Playback(
         audio.output,
@@ -78,6 +93,10 @@ def open_playback(config: Config, lane: PlaybackLane, post: Post, canceller: Can
         cues=dataclasses.asdict(audio.cues),
         lead_in_ms=audio.lead_in_ms,
         prebuffer_most_ms=audio.longest_prebuffer_ms,
+        announce_volume=config.announce.volume,
+        spoken=shelf_lookup(config),
+        doubt=lambda: doubt(audio.output, "output", Kernel(), os.environ),
+        voice=voice,
     )
     if canceller is not None:
         playback.add_tap(lambda pcm, rate_hz, at: canceller.far(pcm, rate_hz))
@@ -85,8 +104,14 @@ def open_playback(config: Config, lane: PlaybackLane, post: Post, canceller: Can
     return playback
 
 
-def open_capture(config: Config, lane: UplinkLane, post: Post, canceller: Canceller | None = None) -> Capture:
-    """The microphone's thread, not started; what it hears goes through ``canceller``."""
+def open_capture(
+    config: Config,
+    lane: UplinkLane,
+    post: Post,
+    canceller: Canceller | None = None,
+    voice: OwnVoice | None = None,
+) -> Capture:
+    """The microphone's thread, not started; what it hears goes through ``canceller``, and past ``voice``."""
     talk = config.talk
     gate = Gate(talk.preroll_ms, talk.start_ms, talk.start_window_ms, talk.hangover_ms, DOUBT_MS)
     spotter = open_spotter(talk.mode, talk.wake_word)
@@ -101,4 +126,5 @@ def open_capture(config: Config, lane: UplinkLane, post: Post, canceller: Cancel
         make_resampler,
         spotter=spotter,
         canceller=canceller,
+        voice=voice,
     )

@@ -133,7 +133,7 @@ def play(stage: Stage, options: argparse.Namespace) -> int:
 
 def serve(stage: Stage) -> int:
     """Stay up for kioskctl."""
-    ctl = ".venv/bin/kioskctl" + ("" if stage.default_runtime else f" --runtime-dir {stage.runtime}")
+    ctl = f".venv/bin/kioskctl --runtime-dir {stage.runtime}"
     stage.story.line("kioskd is up on simulated hardware. Try, in another terminal:")
     for command in ("status", "watch", "panel press talk", "panel release talk"):
         stage.story.line(f"  {ctl} {command}")

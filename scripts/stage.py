@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import selectors
 import shutil
@@ -103,21 +102,12 @@ def speak(text: str, path: Path, times: int = 1, every_s: float = 0.0) -> None:
             sound.writeframes(pcm + bytes(max(32_000, int(every_s * 16_000) * 2 - len(pcm))))
 
 
-def control_folder(out: Path, serve: bool) -> tuple[Path, bool]:
-    """Where the control sockets go; whether that is where kioskctl looks by itself."""
-    if serve:
-        usual = (
-            Path("/run/kioskd") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere"), "kioskd")
-        )
-        try:
-            usual.mkdir(mode=0o755, exist_ok=True)
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(str(usual / "look.sock")) != 0:
-                    return usual, True
-        except OSError:
-            pass  # not ours to write: a folder of our own serves as well, and is named below
-    # The path of a unix socket has 107 bytes at most (unix(7)); --out may be longer.
-    return Path(tempfile.mkdtemp(prefix="kioskd-")), False
+def control_folder() -> Path:
+    """Where the control sockets go: never where an installed kioskd has its own, which may start at any moment.
+
+    Not --out: the path of a unix socket has 107 bytes at most (unix(7)).
+    """
+    return Path(tempfile.mkdtemp(prefix="kioskd-"))
 
 
 class Stage:
@@ -131,7 +121,7 @@ class Stage:
             raise StageError(f"--out {out} cannot be used: {error.strerror}") from error
         for name in ("request.wav", "answer.wav", "timeline.jsonl", "wire.jsonl", "ledger.db", "ledger.db-wal"):
             (self.out / name).unlink(missing_ok=True)
-        self.runtime, self.default_runtime = control_folder(self.out, serve)
+        self.runtime = control_folder()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.relay_on = self.relay_off = 0
         self.asked_hand = self.sounded = False
@@ -269,5 +259,4 @@ class Stage:
                 process.kill()
             if process.stdout is not None:
                 process.stdout.close()
-        if not self.default_runtime:
-            shutil.rmtree(self.runtime, ignore_errors=True)  # sockets of a daemon that has ended
+        shutil.rmtree(self.runtime, ignore_errors=True)  # sockets of a daemon that has ended

@@ -8,12 +8,14 @@ tries until it was left in peace (``in_peace``).
 
 from __future__ import annotations
 
+import asyncio
 import os
+import selectors
 import threading
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Callable, TypeVar
+from typing import Any, Callable, Coroutine, Mapping, TypeVar
 
 import pytest
 
@@ -126,3 +128,87 @@ def closed_streams() -> Iterator[None]:
         if thread.name == THREAD:
             thread.join(max(0.0, until - time.monotonic()))
             assert not thread.is_alive(), "a sound device does not close"
+
+
+# -- time that flies -----------------------------------------------------------------------------
+
+
+class Flight(selectors.DefaultSelector):
+    """Waits only as long as anything can be on its way, and flies over the rest."""
+
+    GRACE_S = 0.002  # loopback needs less between a send and its arrival: both happen in this process
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = time.monotonic()
+        self.jobs = 0  # in threads: nobody knows when they end, so nothing is flown over meanwhile
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if events or timeout is None or timeout <= 0:
+            return events or super().select(timeout)
+        if self.jobs:
+            return super().select(min(timeout, 0.05))
+        events = super().select(min(timeout, self.GRACE_S))
+        if not events:
+            self.now_s += timeout
+        return events
+
+
+class SwiftLoop(asyncio.SelectorEventLoop):
+    """A loop in which an hour of waiting takes no time: its clock jumps to the next timer when nothing else happens.
+
+    It stands still meanwhile, so a machine that is held up measures the same as one that is not. Sockets are real. So a
+    test keeps the product's own numbers, and may wait for them.
+    """
+
+    def __init__(self) -> None:
+        self._flight = Flight()
+        super().__init__(self._flight)
+
+    def time(self) -> float:
+        return self._flight.now_s
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        self._flight.jobs += 1
+        job = super().run_in_executor(executor, func, *args)
+        job.add_done_callback(lambda _: setattr(self._flight, "jobs", self._flight.jobs - 1))
+        return job
+
+
+@pytest.fixture
+def swift() -> Callable[[Coroutine[Any, Any, T]], T]:
+    """``swift(main())``: as ``asyncio.run``, with time that flies."""
+
+    def run(main: Coroutine[Any, Any, T]) -> T:
+        with asyncio.Runner(loop_factory=SwiftLoop) as runner:
+            return runner.run(main)
+
+    return run
+
+
+# -- faults and their numbers --------------------------------------------------------------------
+
+
+class Stated:
+    """The numbers of a test's ``fault`` marker. What is stated is looked at, or the test fails (docs/faults.md)."""
+
+    def __init__(self, numbers: Mapping[str, Any]) -> None:
+        self._numbers, self._looked = numbers, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self._looked.add(name)
+        return self._numbers[name]
+
+    def unseen(self) -> set[str]:
+        return set(self._numbers) - self._looked - {"lost"}
+
+
+@pytest.fixture
+def stated(request: pytest.FixtureRequest) -> Iterator[Stated]:
+    """What the test's ``fault`` marker says; scripts/faults makes the table of docs/faults.md of it."""
+    marker = request.node.get_closest_marker("fault")
+    assert marker is not None, "a test that asks for its stated numbers has a fault marker"
+    one = Stated(marker.kwargs)
+    yield one
+    assert one.unseen() == set(), "stated, and never looked at"

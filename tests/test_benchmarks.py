@@ -57,6 +57,7 @@ ASKED_FOR = {
     "vad_false_opens_h": 20.0,
     "vad_us": 10_000.0,
     "fleet_s": 60.0,
+    "wake_to_wire_ms": 15.0,
     "resample_db": 80.0,
     "resample_us": 30.0,
 }

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kioskd import cli_check
 from kioskd.cli import main
+from kioskd.config.unit import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
 TEN_MISTAKES = """\
@@ -186,3 +188,38 @@ def test_sigterm_before_anything_is_open_is_an_orderly_end_too(tmp_path: Path) -
     finally:
         daemon.kill()
     assert daemon.returncode == 0, errors.decode()
+
+
+def test_the_wiring_is_drawn_or_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "wiring.svg"
+    assert main(["wiring", "config/kioskd.yaml", "-o", str(picture)]) == 0
+    assert picture.read_text().startswith("<svg") and "5 parts" in capsys.readouterr().out
+    assert main(["wiring", "config/kioskd.yaml"]) == 0
+    assert capsys.readouterr().out == picture.read_text()
+    assert main(["wiring", "config/kioskd.yaml", "--text"]) == 0
+    assert "unlock_door (relay): header signal 13" in capsys.readouterr().out
+    assert main(["wiring", "config/kioskd.yaml", "-o", str(tmp_path / "no" / "x.svg")]) == 69
+    assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["check", "config"])
+def test_a_file_may_be_named_with_c_or_without(door: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(ROOT / "config" / "kioskd.yaml")
+    said = []
+    for words in ([path], ["-c", path], ["--config", path], [path, "-c", path]):
+        assert main([door, *words]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] and len(set(said)) == 1
+    with pytest.raises(SystemExit):
+        main([door, path, "-c", str(tmp_path / "other.yaml")])
+    assert "two files are named" in capsys.readouterr().err
+
+
+def test_the_check_prints_the_drop_in_that_the_unit_lacks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_check, "installed", lambda: SHIPPED)
+    main(["check", str(ROOT / "config" / "kioskd.yaml")])
+    said = capsys.readouterr().out
+    assert "\n[Service]\nLoadCredential=hydra-key:/etc/kioskd/hydra-key\n" in said
+    assert "LoadCredential=staff-token:/etc/kioskd/staff-token" in said

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any, Iterator, Mapping
 
 import pytest
 
-from kioskd import ctl
+from kioskd import ctl, ctl_reach
 from kioskd.ops.control import Control
 from kioskd.ops.timeline import Timeline
 
@@ -73,7 +72,7 @@ class Daemon:
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A runtime directory, short enough for a socket; nothing else is found."""
     path = Path(tempfile.mkdtemp(prefix="kioskd-"))
-    monkeypatch.setattr(ctl, "SYSTEM_FOLDER", str(path / "system"))
+    monkeypatch.setattr(ctl_reach, "SYSTEM_FOLDER", str(path / "system"))
     monkeypatch.delenv("KIOSKD_RUNTIME_DIR", raising=False)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     yield path
@@ -132,13 +131,6 @@ def test_without_a_daemon_every_folder_looked_in_is_named_and_how_to_start_one(
             assert word in printed.err
 
 
-def test_a_socket_that_nobody_serves_is_no_daemon(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(folder / "look.sock"))
-    assert ctl.main(["--runtime-dir", str(folder), "status"]) == 69
-    assert f"no kioskd serves {folder};" in capsys.readouterr().err
-
-
 def test_the_option_goes_before_the_variable_and_the_variable_before_the_usual_places(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,52 +168,6 @@ def test_who_may_not_look_is_told_which_group_to_join(
     finally:
         if root:
             os.seteuid(0)
-
-
-# -- a daemon in trouble -----------------------------------------------------------------------------
-
-
-def test_a_daemon_that_stands_still_is_said_to(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(ctl, "ANSWER_S", 0.05)
-    with socket.socket(socket.AF_UNIX) as wedged:
-        wedged.bind(str(folder / "look.sock"))
-        wedged.listen(0)
-        assert ctl.main(["--runtime-dir", str(folder), "status"]) == 69
-        assert "did not answer within 0.05 s" in capsys.readouterr().err
-        # That one client is still in the queue, so the next cannot even connect.
-        assert ctl.main(["--runtime-dir", str(folder), "status"]) == 69
-        assert "does not answer" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("answer", "code", "sentence"),
-    [
-        (b"", 69, "went away without an answer"),
-        (b"\xff\n", 69, "went away without an answer"),
-        (b"[]\n", 1, "did not say why"),
-        (b'{"ok": false, "error": "no \\u001b[31m"}\n', 1, "kioskctl: no \u00b7[31m"),
-    ],
-)
-def test_strange_answers_are_sentences(
-    folder: Path, capsys: pytest.CaptureFixture[str], answer: bytes, code: int, sentence: str
-) -> None:
-    with socket.socket(socket.AF_UNIX) as strange:
-        strange.bind(str(folder / "look.sock"))
-        strange.listen()
-
-        def serve() -> None:
-            client, _ = strange.accept()
-            with client:
-                client.recv(4096)
-                client.sendall(answer)
-
-        serving = threading.Thread(target=serve)
-        serving.start()
-        assert ctl.main(["--runtime-dir", str(folder), "status"]) == code
-        serving.join()
-    assert sentence in capsys.readouterr().err
 
 
 # -- changing ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, Mapping
 import pytest
 
 from kioskd import ctl_doctor
-from kioskd.ctl_doctor import consult, fits, heading, html, page
+from kioskd.ctl_doctor import consult, fits, heading, html, page, remaining
 
 GOOD: dict[str, Any] = {
     "at": "2026-11-21T12:00:00+00:00",
@@ -71,11 +71,16 @@ class Daemon:
 
 
 def test_it_asks_once_and_then_how_it_goes() -> None:
-    daemon, steps, waited = Daemon(["prepares", "plays", "plays"], GOOD), [], []
+    daemon, steps, waited = Daemon(["preparing", "playing", "playing"], GOOD), [], []
     assert consult(daemon, True, steps.append, waited.append) == GOOD
     assert daemon.asked[0] == {"do": "doctor", "what": "audio", "keep": True}
     assert daemon.asked[1:] == [{"do": "doctor", "what": "audio", "run": 7}] * 3
-    assert steps == ["prepares", "plays"] and len(waited) == 3
+    assert steps == [
+        "preparing, about 13 s to go",
+        "playing, about 12 s to go",
+        "playing, about 10 s to go",
+    ]
+    assert len(waited) == 3 and remaining(60.0) == "a moment longer than usual"
 
 
 def test_a_doctor_that_never_comes_back_is_not_awaited_for_ever() -> None:
@@ -87,7 +92,7 @@ def test_a_doctor_that_never_comes_back_is_not_awaited_for_ever() -> None:
 def test_what_it_says_cannot_steer_a_terminal() -> None:
     shown: list[str] = []
     consult(Daemon(["\033[2Jplays"], GOOD), False, shown.append, lambda s: None)
-    assert shown == ["·[2Jplays"]
+    assert shown == ["·[2Jplays, about 13 s to go"]
 
 
 def test_the_page_has_the_figures_with_their_units_and_the_sentences() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.ctl_page import duration, page
+from kioskd.ctl_page import duration, page, rows
 
 WELL: dict[str, Any] = {
     "version": "1.2",
@@ -197,9 +197,39 @@ def test_the_echo_is_shown_with_what_was_measured_for_it() -> None:
 
 
 def test_a_doctor_at_work_and_a_result_that_does_not_hold_are_shown() -> None:
-    doctor = {"running": True, "step": "plays", "kept": None, "kept_problem": "It was measured elsewhere."}
+    doctor = {"running": True, "step": "playing the sweep", "kept": None, "kept_problem": "It was measured elsewhere."}
     assert echo_rows(echo={"mode": "system"}, doctor=doctor) == [
         "system",
-        "the doctor runs: it plays",
+        "the doctor is at work: playing the sweep",
         "! It was measured elsewhere.",
     ]
+
+
+def test_devices_that_went_wrong_unseen_are_told() -> None:
+    told = {"audio": {"devices": {"faults": 2, "last_fault": "a device could not be closed"}}}
+    assert ("", "! 2 faults with sound devices; the last: a device could not be closed") in list(rows(told))
+    assert not any("sound devices" in text for _, text in rows({"audio": {"devices": {"faults": 0}}}))
+
+
+def test_a_service_that_cannot_serve_is_shown_in_one_line_while_another_does() -> None:
+    cloud = {"name": "hydra-1", "state": "refused", "reason": "the key file is not there", "for_s": 4000}
+    endpoints = [cloud, {"name": "local-2", "state": "serving", "reason": "", "for_s": 3}]
+    link = {"state": "ready", "endpoint": "local-2", "for_s": 3, "endpoints": endpoints, "mismatches": ["It lisps."]}
+    text = "\n".join(page({**WELL, "link": link}, plain))
+    assert "services    hydra-1 refused for 1 h 6 min: the key file is not there; local-2 serving" in text
+    assert "! It lisps." in text
+    assert "services" not in "\n".join(page({**WELL, "link": {**link, "endpoints": endpoints[1:]}}, plain))
+
+
+def test_announcements_are_shown_when_there_is_something_to_tell() -> None:
+    def shown(**announce: object) -> list[tuple[str, str]]:
+        found = list(rows({**WELL, "announce": {"state": "idle", "waiting": 0, "cues": {}, "reason": "", **announce}}))
+        at = next((index for index, (label, _) in enumerate(found) if label == "announce"), len(found))
+        return [row for row in found[at : at + 2] if row[0] in ("announce", "")]
+
+    assert shown() == []
+    assert shown(state="waits", waiting=2) == [("announce", "waits, 2 on the way")]
+    assert shown(cues={"offline": "house", "busy": ""}) == [
+        ("announce", "cue offline: house voice, cue busy: not spoken yet")
+    ]
+    assert shown(reason="nobody listens there") == [("announce", "idle"), ("", "! nobody listens there")]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import queue
+import time
 from pathlib import Path
+from typing import Callable
 
-from kioskd.config.sections import Action, Config, Ops, Panel, RelayAction, SensorAction, Tool
-from kioskd.fittings import FACTS, fit
+from kioskd.config.sections import Action, Config, Interlock, Ops, Panel, Policy, RelayAction, SensorAction, Tool
+from kioskd.core.events import ActionEnded, Event
+from kioskd.core.house_events import InterlocksRead
+from kioskd.core.words import CallKey
+from kioskd.fittings import FACTS, fit, open_hands
 
 
 def relay(name: str, pin: str, active: str = "high") -> Tool:
@@ -50,4 +57,80 @@ def test_a_machine_without_lines_is_a_sentence(tmp_path: Path) -> None:
 def test_a_runtime_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     fitted = fit(config(tmp_path, relay("door", "GPIO27"), runtime=str(tmp_path / "none")))
     assert fitted.lines is not None and "safe-state helper" in fitted.problems[0]
+    fitted.lines.close()
+
+
+def test_contacts_are_opened_once_and_shared_with_a_sensor(tmp_path: Path) -> None:
+    shut = Interlock(pin="GPIO6", must_be="active", name="the door contact")
+    fire = Interlock(pin="GPIO7", must_be="inactive", name="the fire alarm")
+    guarded = [
+        dataclasses.replace(relay(name, pin), policy=Policy(interlocks=(shut, fire)))
+        for name, pin in (("door", "GPIO27"), ("gate", "GPIO26"))
+    ]
+    sensor = Tool(name="is_shut", description="", class_="read", action=Action(sensor=SensorAction(pin="GPIO6")))
+    fitted = fit(config(tmp_path, *guarded, sensor))
+    assert fitted.lines is not None and fitted.problems == []
+    try:
+        assert set(fitted.contacts) == {"GPIO6", "GPIO7"} and fitted.contacts["GPIO6"] is fitted.inputs["is_shut"]
+        assert not fitted.contacts["GPIO7"].active
+        fitted.lines.press("GPIO7")
+    finally:
+        fitted.lines.close()
+
+
+def test_a_contact_that_cannot_be_had_is_a_sentence_about_what_is_refused(tmp_path: Path) -> None:
+    fire = Interlock(pin="GPIO27", must_be="inactive", name="the fire alarm")
+    fitted = fit(config(tmp_path, dataclasses.replace(relay("door", "GPIO27"), policy=Policy(interlocks=(fire,)))))
+    assert fitted.lines is not None
+    try:
+        assert fitted.contacts == {} and "door is refused: the fire alarm cannot be read" in fitted.problems[0]
+    finally:
+        fitted.lines.close()
+
+
+def test_the_hands_begin_the_trail_with_version_and_configuration(tmp_path: Path) -> None:
+    closes: list[Callable[[], object]] = []
+    wanted = config(tmp_path, relay("door", "GPIO27"))
+    wanted = dataclasses.replace(wanted, ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)))
+    fitted = fit(wanted)
+    ledger, actions = open_hands(wanted, fitted, lambda event: True, lambda name, close: closes.append(close), 10.0)
+    assert fitted.lines is not None and "door" in str(actions.snapshot()["relays"])
+    for close in reversed(closes):
+        assert close()
+    fitted.lines.close()
+    first = json.loads(next((tmp_path / "audit").glob("*.jsonl")).read_text().splitlines()[0])
+    assert first["what"] == "start" and len(first["data"]["config_sha256"]) == 64
+    told = ledger.snapshot()["audit"]
+    assert isinstance(told, dict) and told["lines"] == 1
+
+
+def test_a_simulated_contact_forbids_what_the_hands_are_asked_for(tmp_path: Path) -> None:
+    fire = Interlock(pin="GPIO7", must_be="inactive", name="the fire alarm")
+    wanted = config(tmp_path, dataclasses.replace(relay("door", "GPIO27"), policy=Policy(interlocks=(fire,))))
+    wanted = dataclasses.replace(wanted, ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)))
+    fitted = fit(wanted)
+    assert fitted.lines is not None
+    answers: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    closes: list[Callable[[], object]] = []
+
+    def post(event: Event) -> bool:
+        if isinstance(event, (InterlocksRead, ActionEnded)):
+            answers.put(event)
+        return True
+
+    _, actions = open_hands(wanted, fitted, post, lambda name, close: closes.append(close), 10.0)
+    key = CallKey("e", "s", "c1")
+    actions.look(key, "door")
+    assert answers.get(timeout=20) == InterlocksRead(key, "", "")
+    fitted.lines.press("GPIO7")
+    while not fitted.contacts["GPIO7"].active:
+        time.sleep(0.001)
+    actions.look(key, "door")
+    assert "the fire alarm (GPIO7) is active" in getattr(answers.get(timeout=20), "problem")
+    actions.run(key, "door", {})
+    ended = answers.get(timeout=20)
+    assert isinstance(ended, ActionEnded) and not ended.ok and "fire alarm" in ended.reason
+    assert not fitted.relays["door"].is_on
+    for close in reversed(closes):
+        assert close()
     fitted.lines.close()

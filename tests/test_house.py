@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "kioskd"
-ROOMS = {"audio", "lines", "panel", "actions", "link", "voice", "ops"}
+ROOMS = {"announce", "audio", "lines", "panel", "actions", "link", "voice", "ops"}
 DOORS = {
+    "announcing",
     "app",
     "closing",
     "fittings",
+    "foresight",
+    "metering",
     "perform",
     "pulse",
     "report",
     "services",
     "sound",
     "cli",
+    "cli_check",
     "ctl",
     "ctl_watch",
     "__main__",
     "doctor",
+    "ctl_audit",
     "ctl_doctor",
     "ctl_chart",
+    "ctl_usage",
+    "ctl_say",
+    "ctl_bugreport",
+    "ctl_reach",
+    "manual",
 }
 PURE = {"core", "wire"}
 FORBIDDEN_IN_PURE = {"asyncio", "threading", "time", "random", "os", "socket", "subprocess"}
@@ -128,7 +139,9 @@ def test_the_tests_mirror_the_modules() -> None:
     tests = ROOT / "tests"
     wanted = {path.relative_to(HOUSE).parent / f"test_{path.name}" for path in modules() if path.name != "__init__.py"}
     found = {path.relative_to(tests) for path in tests.rglob("test_*.py")}
-    extra = {Path("test_house.py"), Path("test_scripts.py"), Path("test_benchmarks.py")}
+    extra = {Path(f"test_{name}.py") for name in ("house", "scripts", "benchmarks", "fuzz", "faults", "torture")}
+    # How faults end is proven beside the room that they strike, whatever module that is.
+    extra |= {path for path in found if path.stem.startswith("test_faults_")}
     assert sorted(map(str, wanted - found)) == [], "modules without their test"
     outside = {path for path in found - wanted - extra if path.parts[0] != "appliance"}
     assert sorted(map(str, outside)) == [], "tests without their module"
@@ -136,7 +149,9 @@ def test_the_tests_mirror_the_modules() -> None:
 
 def test_functions_and_modules_stay_within_the_limits() -> None:
     broken = []
-    for path in [*modules(), *sorted((ROOT / "scripts").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]:
+    folders = ("scripts", "benchmarks", "fuzz", "torture")
+    around = (path for folder in folders for path in sorted((ROOT / folder).glob("*.py")))
+    for path in [*modules(), *around]:
         text = path.read_text()
         where = path.relative_to(ROOT).as_posix()
         if text.count("\n") > LONGEST_MODULE:
@@ -175,3 +190,10 @@ def test_no_class_hides_behind_an_empty_word() -> None:
 def test_pyproject_holds_the_build_system_and_nothing_else() -> None:
     lines = (ROOT / "pyproject.toml").read_text().strip().splitlines()
     assert len(lines) == 3 and lines[0] == "[build-system]"
+
+
+def test_the_threat_model_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "threat_model.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    missing = [f"{path}::{test}" for path, test in named if f"\ndef {test}(" not in (ROOT / path).read_text()]
+    assert missing == [] and len(named) > 30

@@ -13,6 +13,8 @@ from kioskd.perform import Performer, Timers
 
 KEY = CallKey("e", "s", "c")
 SAMPLES: dict[str, object] = {
+    "number": 1,
+    "heard": True,
     "reason": "why",
     "greet": True,
     "key": KEY,
@@ -35,6 +37,9 @@ SAMPLES: dict[str, object] = {
     "refused": False,
     "kind": "k",
     "code": 0,
+    "what": "decision",
+    "data": (("tool", "unlock_door"),),
+    "for_s": 60.0,
 }
 
 
@@ -61,6 +66,7 @@ def performer(rooms: Any, timers: Any) -> Performer:
         ears=rooms,
         voice=rooms,
         hands=rooms,
+        announcer=rooms,
         drop_uplink=rooms.drop_uplink,
         cut_playback=rooms.cut_playback,
         keep_mute=rooms.keep_mute,

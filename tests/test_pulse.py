@@ -67,7 +67,7 @@ def test_a_microphone_that_stands_still_starves_it(tmp_path: Path) -> None:
         before = house.notifier.fed
         house.pulse.health.progress("capture", -5, asyncio.get_running_loop().time() - 60)
         frozen = house.capture.progress()
-        house.capture.progress = lambda: frozen  # type: ignore[method-assign]
+        setattr(house.capture, "progress", lambda: frozen)
         house.pulse.health._parts["capture"].moved_at -= 60
         house.pulse.health._parts["capture"].count = frozen.periods + frozen.ticks
         house.pulse.beat()
@@ -87,6 +87,16 @@ def test_the_lamp_shows_a_failed_part_and_forgets_it_when_it_heals(tmp_path: Pat
         return seen
 
     assert in_house(tmp_path, play) == ["fault", "idle"]
+
+
+def test_a_missing_secret_is_told_and_is_no_fault_of_the_box(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[str, tuple[str, ...]]:
+        house.pulse.heard(PartChanged("the secret service[0].key", PartState.ABSENT, "there is no credential k"))
+        assert house.pulse.light is not None
+        return house.pulse.light.name, house.pulse.verdict().reasons
+
+    lamp, reasons = in_house(tmp_path, play)
+    assert lamp == "idle" and any("service[0].key is absent: there is no credential k" in one for one in reasons)
 
 
 def test_mute_reaches_the_lamp(tmp_path: Path) -> None:

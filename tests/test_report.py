@@ -98,7 +98,8 @@ def test_a_recording_that_is_not_allowed_is_refused_with_what_to_write(tmp_path:
             report.changes(house)["record"]({"verb": "start"})
         with pytest.raises(ValueError):
             report.changes(house)["record"]({"verb": "on"})
-        report.changes(house)["record"]({"verb": "stop"})
+        with pytest.raises(ValueError, match="No recording runs"):
+            report.changes(house)["record"]({"verb": "stop"})
         return str(told.value)
 
     assert "audio.record" in in_house(tmp_path, play)
@@ -140,6 +141,8 @@ def test_a_recording_that_cannot_be_written_ends_and_says_so_and_the_kiosk_stays
             await asyncio.sleep(0.01)
         while house.machine.state.recording:
             await asyncio.sleep(0.01)
+        with pytest.raises(ValueError, match="No recording runs. The last one ended early: .*Not a directory"):
+            report.changes(house)["record"]({"verb": "stop"})
         return report.status(house)
 
     page = in_house(tmp_path, play, dataclasses.replace(QUIET, record=Recording(dir=str(tmp_path / "file" / "r"))))
@@ -153,3 +156,25 @@ def test_the_page_tells_how_long_a_device_has_been_so(tmp_path: Path) -> None:
     page = in_house(tmp_path, play)
     assert 0 <= page["audio"]["capture"]["for_s"] < 10 and 0 <= page["audio"]["playback"]["for_s"] < 10
     assert page["mute"]["switch"] == "open" and page["audio"]["gate"]["neural"]
+
+
+def test_usage_keeps_its_counters_and_tells_how_the_budget_stands(tmp_path: Path) -> None:
+    async def play(house: House) -> tuple[dict[str, Any], dict[str, Any]]:
+        return report.status(house)["usage"], json.loads(json.dumps(report.looks(house)["usage"]({"days": 2})))
+
+    status, answer = in_house(tmp_path, play)
+    assert {"turns", "sessions", "session_s", "bytes_up", "bytes_down"} <= set(status)
+    assert status["budget"]["state"] == "none" and status["kept"]["problem"] == ""
+    assert len(answer["usage"]["days"]) == 2 and answer["usage"]["kiosk"] == "kiosk"
+
+
+def test_the_owner_is_told_where_the_audit_trail_is_and_what_its_last_lines_say(tmp_path: Path) -> None:
+    async def play(house: House) -> Any:
+        while not (told := report.changes(house)["audit"]({}))["recent"]:
+            await asyncio.sleep(0.01)
+        page = report.status(house)["tools"]
+        return told, page
+
+    told, page = in_house(tmp_path, play)
+    assert Path(told["folder"]).is_relative_to(tmp_path) and json.loads(told["recent"][0])["what"] == "start"
+    assert all(tool["locked_s"] == 0.0 and tool["dry_run"] is False for tool in page)

@@ -77,7 +77,6 @@ def test_the_wire_log_holds_frames_and_no_audio(said: Said) -> None:
 
 
 def test_serve_stays_up_and_answers_kioskctl(tmp_path: Path) -> None:
-    # --serve takes the usual folder if nobody serves there; a test must not, so that folder is kept from it
     env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     serving = subprocess.Popen(
         [*MAIN_JOB, "--out", str(tmp_path / "out"), "--serve"], stdout=subprocess.PIPE, text=True, env=env
@@ -85,7 +84,10 @@ def test_serve_stays_up_and_answers_kioskctl(tmp_path: Path) -> None:
     try:
         assert serving.stdout is not None
         line = next(line for line in serving.stdout if " status" in line)
-        command = [sys.executable, "-m", "kioskd.ctl", *line.split()[1:], "--json"]
+        words = line.split()
+        folder = Path(words[words.index("--runtime-dir") + 1])
+        assert folder.name != "kioskd", "an installed kioskd has its sockets there"
+        command = [sys.executable, "-m", "kioskd.ctl", *words[1:], "--json"]
         deadline = time.monotonic() + 20
         while (asked := subprocess.run(command, capture_output=True, text=True)).returncode == 69:
             assert time.monotonic() < deadline, asked.stderr
@@ -95,7 +97,7 @@ def test_serve_stays_up_and_answers_kioskctl(tmp_path: Path) -> None:
         serving.communicate(timeout=15)
     finally:
         serving.kill()
-    assert serving.returncode == 0
+    assert serving.returncode == 0 and not folder.exists() and not (tmp_path / "kioskd").exists()
 
 
 def test_help_shows_every_way_to_call_it() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kioskd.config.road import ServiceProxy, ServiceToken
+from kioskd.config.secrets import redact
 from kioskd.config.sections import Action, Config, Endpoint, Policy, RelayAction, SecretRef, Tool
+from kioskd.config.show import effective
 from kioskd.core.phrases import phrases_in
+from kioskd.link.proxy import Proxy
 from kioskd.services import endpoint_setups
 
 DOOR = Tool(
@@ -52,3 +57,52 @@ def test_a_key_that_cannot_be_read_is_a_sentence() -> None:
     )
     with pytest.raises(ValueError, match="NO_SUCH_KEY"):
         setup.read_key()
+
+
+# -- the way there ---------------------------------------------------------------------------------
+
+PASSWORD = "canary:pass/word@3"
+
+
+def hydra(**keys: Any) -> Config:
+    return Config(service=(Endpoint(dialect="hydra", **keys),))
+
+
+def test_the_proxy_of_the_environment_is_followed_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    key = tmp_path / "password"
+    key.write_text(PASSWORD)
+    key.chmod(0o600)
+    env = {"HTTPS_PROXY": "http://env:secret99@outside:3128", "NO_PROXY": ".intern"}
+    own = ServiceProxy(url="http://own:1", user="kiosk", password=SecretRef(file=str(key)))
+    for config, expected in (
+        (hydra(), Proxy("outside", 3128, user="env", password="secret99")),
+        (hydra(url="wss://service.intern/x"), None),
+        (hydra(url="ws://127.0.0.1:9/x"), None),
+        (hydra(proxy=ServiceProxy(url="none")), None),
+        (hydra(proxy=own), Proxy("own", 1, user="kiosk", password=PASSWORD)),
+        (hydra(url="wss://service.intern/x", proxy=own), Proxy("own", 1, user="kiosk", password=PASSWORD)),
+        (hydra(url="ws://[::1]:9/x", proxy=own), None),
+    ):
+        seen: set[str] = set()
+        (setup,) = endpoint_setups(config, seen, env)
+        found = setup.read_proxy()
+        assert found == expected
+        assert seen == (set() if found is None else set(found.secrets))
+        assert PASSWORD not in repr(setup) + repr(found) + effective(config)
+        text = f"dialling {'' if found is None else found.address + ' ' + str(found.authorization)}"
+        assert PASSWORD not in redact(text, seen) and "secret99" not in redact(text, seen)
+    (setup,) = endpoint_setups(hydra(), set(), {"https_proxy": "socks5://me:secret99@outside:1080"})
+    with pytest.raises(ValueError, match="SOCKS") as caught:
+        setup.read_proxy()
+    assert "secret99" not in str(caught.value)
+
+
+def test_a_token_stands_where_a_key_would_and_the_files_of_all_secrets_are_watched(tmp_path: Path) -> None:
+    token = ServiceToken(url="https://mint.example.org/x", secret=SecretRef(credential="kiosk"), ttl_s=60)
+    way = ServiceProxy(url="http://own:1", user="kiosk", password=SecretRef(file="/etc/kioskd/password"))
+    env = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (setup,) = endpoint_setups(hydra(token=token, proxy=way), set(), env)
+    assert setup.tokens is not None and setup.auth is None and setup.read_key() is None
+    assert setup.key_paths == (str(tmp_path / "kiosk"), "/etc/kioskd/password")
+    (keyed,) = endpoint_setups(hydra(key=SecretRef(env="KEY")), set(), env)
+    assert keyed.tokens is None and keyed.key_paths == ()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+
+import pytest
 
 from kioskd import sound
 from kioskd.audio.capture import Capture
 from kioskd.audio.detector import Detector, Neural
 from kioskd.config.sections import Audio, Config, Talk
 from kioskd.core.events import Event
-from kioskd.core.words import PartState
+from kioskd.core.words import Feed, PartState
 from kioskd.lanes import PlaybackLane, UplinkLane
 
 SILENT = dataclasses.replace(Config(), audio=Audio(input="null", output="null"))
@@ -80,3 +83,29 @@ def test_other_echo_modes_have_none() -> None:
     for echo in ("half_duplex", "system", "hardware"):
         config = dataclasses.replace(SILENT, audio=Audio(echo=echo))
         assert sound.open_canceller(config, lambda event: True) is None
+
+
+@pytest.mark.parametrize(("echo", "deaf"), [("half_duplex", True), ("system", False), ("hardware", False)])
+def test_in_half_duplex_the_two_threads_keep_it_deaf_without_the_loop(echo: str, deaf: bool) -> None:
+    """Nobody tells the microphone anything while the speaker plays; the button is held."""
+    config = dataclasses.replace(SILENT, audio=Audio(input="null", output="null", echo=echo))
+    lane, uplink, closers = PlaybackLane(5.0), UplinkLane(60.0, lambda ms: None), list[Callable[[], object]]()
+
+    def closes(name: str, close: Callable[[], object]) -> None:
+        closers.append(close)
+
+    wing = sound.furnish(config, lane, uplink, lambda event: True, closes, 5.0, False, lambda: 0.2)
+    marks, chunks = 0, 0
+    try:
+        wing.capture.feed(Feed.ALWAYS)
+        until = time.monotonic() + 10.0
+        while wing.capture.progress().chunks < 5 and time.monotonic() < until:
+            time.sleep(0.01)
+        while wing.playback.progress().periods < 30 and time.monotonic() < until:
+            lane.put(b"\1\1" * 240, 24000)
+            time.sleep(0.01)
+        while (chunk := uplink.take()) is not None:
+            marks, chunks = marks + chunk.ends, chunks + (not chunk.ends)
+    finally:
+        assert all(close() is not False for close in reversed(closers))
+    assert (marks == 1) is deaf and chunks >= 4

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
 from kioskd.actions.crew import Crew, Job
+from kioskd.actions.interlocks import Interlocks
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.outcome import Outcome, failed
 from kioskd.actions.relay import Relay
@@ -18,6 +19,7 @@ from kioskd.actions.sensor import Sensor
 from kioskd.actions.staff import Staff
 from kioskd.config.sections import SecretRef, Tool
 from kioskd.core.events import ActionEnded
+from kioskd.core.house_events import InterlocksRead
 from kioskd.core.ports import InputLine, Post, RelayLine
 from kioskd.core.words import CallKey
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 # Beyond what an action takes at its worst: then it hangs. The machine's own deadline is 30 s beyond.
 MARGIN_S = 5.0
 SENSOR_S = 5.0  # a 1-Wire bus with many thermometers takes one or two seconds (0.75 s each, data sheet DS18B20)
+LOOK_S = 1.0  # reading interlocks; the machine waits for two seconds
 # Hanging threads that are replaced; each costs about 100 kB. A guess.
 SPARES = 4
 # Keys remembered in memory besides the ledger. A session asks at most 1024 times (wire/calls.py), and only the live
@@ -65,6 +68,7 @@ class Actions:
         post: gets one ActionEnded for each ``run``, and what relay and ledger have to tell.
         kiosk_name: for staff.
         read_secret: reads a secret's text; called in a worker thread.
+        contacts: by pin, for interlocks.
         workers: threads for sensors and staff together. Each relay has its own.
     """
 
@@ -78,6 +82,7 @@ class Actions:
         kiosk_name: str,
         read_secret: Callable[[SecretRef], str],
         workers: int = 2,
+        contacts: Mapping[str, InputLine] | None = None,
     ) -> None:
         self._ledger = ledger
         self._post = post
@@ -91,9 +96,19 @@ class Actions:
         self._crews = [self._workers]
         self._lock = threading.Lock()  # for the two below: ends come from threads
         self._keys: OrderedDict[CallKey, bool] = OrderedDict()  # True: has ended
-        self._counts = {"done": 0, "failed": 0, "refused_twice": 0, "refusals_unwritten": 0}
+        self._counts = {"done": 0, "failed": 0, "refused_twice": 0, "refusals_unwritten": 0, "decisions_unwritten": 0}
         self._intents: set[CallKey] = set()  # written, and their endings not yet. Loop only, as the next one
         self._refusals: deque[float] = deque(maxlen=MOST_REFUSALS)  # when they were written
+        self._decisions: deque[float] = deque(maxlen=MOST_REFUSALS)  # ... in the audit trail
+        self._untold = 0  # decisions since then that were not
+        guarded = [tool for tool in tools if tool.policy.interlocks]
+        self._interlocks = {
+            tool.name: Interlocks(tool.name, tool.policy.interlocks, contacts or {}) for tool in guarded
+        }
+        # Of its own: a door must not wait for staff who do not answer.
+        self._lookout = Crew("kioskd-look", 1, SPARES) if guarded else None
+        if self._lookout is not None:
+            self._crews.append(self._lookout)
         self._hands: dict[str, Hand] = {}
         self._missing: dict[str, str] = {}
         for tool in tools:
@@ -112,16 +127,40 @@ class Actions:
         """Write an outcome: see ``Ledger.record``. Of refusals that no intent precedes at most ``MOST_REFUSALS``."""
         if key in self._intents:
             self._intents.discard(key)
-        elif outcome == "refused" and self._too_many_refusals(time.monotonic()):
+        elif outcome == "refused" and _too_many(self._refusals, time.monotonic()):
             self._counts["refusals_unwritten"] += 1
             return
         self._ledger.record(key, tool, outcome, reason)
 
-    def _too_many_refusals(self, now: float) -> bool:
-        if len(self._refusals) == MOST_REFUSALS and now - self._refusals[0] < REFUSALS_S:
-            return True
-        self._refusals.append(now)
-        return False
+    def audit(self, what: str, data: Mapping[str, object]) -> None:
+        """A line for the audit trail. Of refusals at most ``MOST_REFUSALS`` a minute, then their number."""
+        if data.get("verdict") == "refuse":
+            if _too_many(self._decisions, time.monotonic()):
+                self._untold += 1
+                self._counts["decisions_unwritten"] += 1
+                return
+        if self._untold:
+            data = {**data, "unwritten_before": self._untold}
+            self._untold = 0
+        self._ledger.audit(what, data)
+
+    def keep_lock(self, tool: str, for_s: float) -> None:
+        """Remember a lock-out over a restart."""
+        self._ledger.keep_lock(tool, for_s)
+
+    def look(self, key: CallKey, tool: str) -> None:
+        """Read the tool's interlocks. Answered by one InterlocksRead."""
+        interlocks = self._interlocks.get(tool)
+        if interlocks is None or self._lookout is None:
+            self._post(InterlocksRead(key, "", f"{tool} has no interlocks that could be read; it is refused"))
+            return
+
+        def answer(outcome: Outcome) -> None:
+            why = "" if outcome.ok else outcome.reason or f"the interlocks of {tool} cannot be read"
+            self._post(InterlocksRead(key, outcome.say, why))
+
+        if not self._lookout.submit(Job(f"interlocks of {tool}", interlocks.read, answer, LOOK_S)):
+            answer(failed("kioskd is ending, or far too much is waiting; the interlocks are not read"))
 
     def run(self, key: CallKey, tool: str, arguments: Mapping[str, object]) -> None:
         """Do it, at most once for each key in this process, whatever the ledger said. Answered by one ActionEnded."""
@@ -189,15 +228,30 @@ class Actions:
 
     def _prepare(self, tool: Tool) -> None:
         """Make the tool's hand; a tool that cannot be made is missing, with its reason, and the others work."""
+        if tool.dry_run:
+            self._missing[tool.name] = f"{tool.name} is on trial (dry_run): it moves nothing."
+            return
         for kind, make in KINDS.items():
             if getattr(tool.action, kind) is not None:
                 try:
-                    self._hands[tool.name] = make(self, tool)
+                    self._hands[tool.name] = self._guarded(tool, make(self, tool))
                 except (LookupError, ValueError) as error:
                     self._missing[tool.name] = f"{tool.name} cannot be run: {error.args[0]}."
                     log.error("%s", self._missing[tool.name])
                 return
         self._missing[tool.name] = f"{tool.name} cannot be run: its action names nothing to do."
+
+    def _guarded(self, tool: Tool, hand: Hand) -> Hand:
+        """Its interlocks once more, right before it moves: writing the intent down took time."""
+        interlocks = self._interlocks.get(tool.name)
+        if interlocks is None:
+            return hand
+
+        def do(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
+            read = interlocks.read()
+            return hand.do(key, arguments) if read.ok else failed(read.reason)
+
+        return Hand(do, hand.crew, hand.bound_s)
 
     def _relay(self, tool: Tool) -> Hand:
         action = tool.action.relay
@@ -227,6 +281,14 @@ class Actions:
         token = None if ref is None else lambda: self._read_secret(ref)
         staff = Staff(tool.name, action, self._kiosk_name, token, self._stopping.wait)
         return Hand(staff.call, self._workers, staff.longest_s + MARGIN_S)
+
+
+def _too_many(times: deque[float], now: float) -> bool:
+    """Whether this refusal is one too many to be written; if not, it counts from now on."""
+    if len(times) == MOST_REFUSALS and now - times[0] < REFUSALS_S:
+        return True
+    times.append(now)
+    return False
 
 
 # One row for each kind of action: the key in the YAML, and what makes it ready.

@@ -1,7 +1,7 @@
 """The ledger: an intent is on the disk before anything moves, its outcome after. At most once, across power cuts.
 
-A thread of its own writes; the loop hands jobs over and gets events back. When the disk does not take them, nothing
-moves, status says so, and outcomes wait in memory until writing works again.
+A thread of its own writes, the audit trail too; the loop hands jobs over and gets events back. When the disk does not
+take them, nothing moves, status says so, and outcomes wait in memory until writing works again.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, Mapping
 
+from kioskd.actions.endings import Endings
+from kioskd.actions.jobs import Ending, Entry, Intent, Job, Lock, about
+from kioskd.actions.trail import Trail, Unrecorded
 from kioskd.core.events import IntentCommitted, IntentFailed, PartChanged, ThreadDied
+from kioskd.core.house_events import LedgerRead
 from kioskd.core.ports import Post
 from kioskd.core.words import CallKey, PartState
 
@@ -32,25 +36,8 @@ RETRY_S = 5.0
 PRUNE_S = 86_400.0
 # Jobs that may wait for a disk that hangs; the machine has at most 8 open calls.
 MOST_WAITING = 256
-# Ending kept in memory while the disk takes none.
-MOST_UNWRITTEN = 1000
-
-
-class Intent(NamedTuple):
-    """One intent, to be written and answered."""
-
-    key: CallKey
-    tool: str
-    arguments: str
-
-
-class Ending(NamedTuple):
-    """How a call ended, to be written."""
-
-    key: CallKey
-    tool: str
-    outcome: str
-    reason: str
+# A line of the audit trail that nothing waits for is on the disk after this long: one sync serves several. A guess.
+SYNC_S = 0.5
 
 
 class Ledger:
@@ -58,30 +45,38 @@ class Ledger:
 
     Args:
         path: the file; made with mode 0600 when it is missing.
-        post: gets IntentCommitted or IntentFailed for each ``commit``, PartChanged and ThreadDied.
+        post: gets IntentCommitted or IntentFailed for each ``commit``, LedgerRead, PartChanged and ThreadDied.
         clock: seconds since 1970.
         retry_s: see ``RETRY_S``.
+        start: what the line about this start says in the audit trail (folder ``audit`` beside the file).
     """
 
     def __init__(
-        self, path: Path | str, post: Post, clock: Callable[[], float] = time.time, retry_s: float = RETRY_S
+        self,
+        path: Path | str,
+        post: Post,
+        clock: Callable[[], float] = time.time,
+        retry_s: float = RETRY_S,
+        start: Mapping[str, object] | None = None,
     ) -> None:
         self._path = Path(path)
         self._post = post
         self._clock = clock
         self._retry_s = retry_s
-        self._jobs: SimpleQueue[Intent | Ending | None] = SimpleQueue()
-        self._unwritten: deque[Ending] = deque()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._trail = Trail(self._path.parent / "audit", clock)
+        self._start = dict(start or {})
+        self._endings = Endings(self._trail, clock)
         self._lock = threading.Lock()  # "take no more jobs" and "one more job" exclude each other
         self._closed = "The ledger has not been started."
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._store: Store | None = None
         self._begun = False  # this process has marked the intents of the one before it
         self._unknowns: tuple[Unknown, ...] = ()
-        self._renewed = ""  # why this ledger does not hold what came before; a sentence
+        self._renewed = ""  # a sentence: why this ledger does not hold what came before
         self._state, self._reason = PartState.STARTING, ""
         self._pruned_at = 0.0
-        self._counts = {"committed": 0, "repeated": 0, "recorded": 0, "failed": 0, "lost": 0}
+        self._counts = {"committed": 0, "repeated": 0, "failed": 0, "lost": 0}
 
     def start(self) -> None:
         """Open the file, in the ledger's thread."""
@@ -112,6 +107,20 @@ class Ledger:
             self._counts["lost"] += 1
             log.error("the outcome of %s (%s: %s) is not in the ledger: %s", tool, key, outcome, refusal)
 
+    def audit(self, what: str, data: Mapping[str, object]) -> None:
+        """A line for the audit trail."""
+        if self._put(Entry(what, data)):
+            self._counts["lost"] += 1
+
+    def keep_lock(self, tool: str, for_s: float) -> None:
+        """Remember a lock-out over a restart."""
+        if self._put(Lock(tool, for_s)):
+            self._counts["lost"] += 1
+
+    def trail(self) -> dict[str, object]:
+        """See ``Trail.told``."""
+        return self._trail.told()
+
     def unknowns(self) -> tuple[Unknown, ...]:
         """What was about to move when the process before this one ended: reported, never tried again."""
         return self._unknowns
@@ -123,11 +132,14 @@ class Ledger:
             "reason": self._reason,
             "unknown": [f"{unknown.tool} ({unknown.key.call_id})" for unknown in self._unknowns],
             "renewed": self._renewed,
-            "unwritten": len(self._unwritten),
+            "unwritten": len(self._endings),
+            "audit": self._trail.snapshot(),
             **self._counts,
+            "recorded": self._endings.recorded,
+            "lost": self._counts["lost"] + self._endings.lost,
         }
 
-    def _put(self, job: Intent | Ending) -> str:
+    def _put(self, job: Job) -> str:
         with self._lock:
             if self._closed:
                 return self._closed
@@ -151,24 +163,30 @@ class Ledger:
             self._post(ThreadDied(THREAD, repr(error)))
         finally:
             self._close()
+            self._trail.close()
 
     def _serve(self) -> bool:
         """One job, or one look whether the disk works again. False: stopped."""
-        idle_s = self._retry_s if self._state is not PartState.RUNNING or self._unwritten else PRUNE_S
+        running = self._state is PartState.RUNNING and not self._endings
+        idle_s = SYNC_S if running and self._trail.unsynced else PRUNE_S if running else self._retry_s
         try:
             job = self._jobs.get(timeout=idle_s)
         except Empty:
-            self._try(self._prove)
+            self._try(self._trail.sync if idle_s == SYNC_S else self._prove)
             return True
-        if job is None:
-            if self._unwritten:
-                self._try(self._catch_up)
-            return False
         if isinstance(job, Intent):
             self._commit(job)
+        elif isinstance(job, Ending):
+            self._endings.add(job)
+            self._try(self._catch_up)
+        elif isinstance(job, Entry):
+            self._try(partial(self._trail.append, job.what, job.data))
+        elif isinstance(job, Lock):
+            self._try(partial(self._lock_out, job))
         else:
-            self._record(job)
-        return True
+            self._try(self._catch_up)
+            self._try(self._trail.sync)
+        return job is not None
 
     def _commit(self, intent: Intent) -> None:
         fresh = False
@@ -178,6 +196,9 @@ class Ledger:
             # A key that was refused while the disk was full must be in the file before anybody asks whether it is new.
             self._catch_up()
             fresh = self._opened().intend(intent.key, intent.tool, intent.arguments, self._clock())
+            if fresh:
+                self._trail.append("intent", about(intent.key, intent.tool))
+                self._trail.sync()
 
         trouble = self._try(write)
         if trouble:
@@ -186,26 +207,18 @@ class Ledger:
         self._counts["committed" if fresh else "repeated"] += 1
         self._post(IntentCommitted(intent.key, fresh))
 
-    def _record(self, ending: Ending) -> None:
-        self._unwritten.append(ending)
-        if len(self._unwritten) > MOST_UNWRITTEN:
-            lost = self._unwritten.popleft()
-            self._counts["lost"] += 1
-            log.error("the outcome of %s (%s: %s) is lost: the disk takes nothing", lost.tool, lost.key, lost.outcome)
-        self._try(self._catch_up)
+    def _lock_out(self, lock: Lock) -> None:
+        self._opened().lock(lock.tool, self._clock(), lock.for_s)
 
     def _catch_up(self) -> None:
-        store = self._opened()
-        while self._unwritten:
-            store.record(*self._unwritten[0], at=self._clock())
-            self._unwritten.popleft()
-            self._counts["recorded"] += 1
+        self._endings.write(self._opened())
 
     def _prove(self) -> None:
         """Nothing asks: does writing work (again), and is anything old enough to be forgotten?"""
         self._catch_up()
         store = self._opened()
         store.prove(self._clock())
+        self._trail.prove()
         if time.monotonic() - self._pruned_at >= PRUNE_S:
             store.prune(self._clock())
             self._pruned_at = time.monotonic()
@@ -213,16 +226,21 @@ class Ledger:
     def _try(self, write: Callable[[], object]) -> str:
         """Do it; empty, or the sentence that says why it could not be done. The file is opened anew next time."""
         from sqlite3 import Error
-
-        from kioskd.actions.store import Damaged, advice, is_damage
+        from kioskd.actions.store import Damaged, advice, is_damage, put_aside
 
         try:
             write()
         except (Error, OSError, Damaged) as error:
             self._counts["failed"] += 1
             self._close()
+            if isinstance(error, Unrecorded):
+                self._claim(PartState.FAILED, str(error))
+                return str(error)
             damaged = isinstance(error, Damaged) or (isinstance(error, Error) and is_damage(error))
-            trouble = self._put_aside(str(error)) if damaged else advice(self._path, error)
+            if damaged:
+                trouble, self._renewed = put_aside(self._path, str(error), self._renewed)
+            else:
+                trouble = advice(self._path, error)
             self._claim(PartState.FAILED, trouble)
             return trouble
         self._claim(PartState.RUNNING, self._renewed)
@@ -245,30 +263,17 @@ class Ledger:
         """Once in a process: what the one before left open is unknown, and is never tried again."""
         if self._begun:
             return
+        self._trail.expect(store.head())
+        self._trail.append("start", self._start)
+        runs, locks = store.runs(self._clock()), store.locks(self._clock())
         self._unknowns = store.give_up(self._clock())
         self._begun = True
+        self._post(LedgerRead(runs, locks))
         for unknown in self._unknowns:
             log.warning("whether %s (%s) was done is unknown: kioskd ended meanwhile", unknown.tool, unknown.key)
+            self._trail.append("unknown", about(unknown.key, unknown.tool))
         store.prune(self._clock())
         self._pruned_at = time.monotonic()
-
-    def _put_aside(self, found: str) -> str:
-        """A damaged file is kept for whoever wants to look; the next write begins a new one. The sentence about it.
-
-        That forgets which call ids were used, which is safe: a session's id is new on every connect, policy refuses
-        calls of any session but the live one, and within this process Actions runs no key twice.
-        """
-        from kioskd.actions.store import move_aside
-
-        try:
-            aside = move_aside(self._path)
-        except OSError as error:
-            return f"The ledger {self._path} is damaged ({found}) and cannot be moved aside: {error.strerror}."
-        self._renewed = (
-            f"The ledger was damaged ({found}) and lies in {aside} now; a new one was begun, earlier calls are not in "
-            "it. Look at the storage of this device."
-        )
-        return self._renewed
 
     def _close(self) -> None:
         store, self._store = self._store, None

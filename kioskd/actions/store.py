@@ -13,9 +13,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from kioskd.actions.chain import Head
 from kioskd.core.words import CallKey
 
 RETENTION_S = 30 * 86_400.0
+# What limits look back on after a restart: the longest ``policy.rate.per_s``, and a bound.
+LONGEST_RATE_S = 86_400.0
+MOST_RUNS = 1000
 MOST_ARGUMENT_BYTES = 2 * 1024
 MOST_TEXT = 500
 # A dying card may damage one ledger after the other; a few of them tell the story. A guess.
@@ -35,12 +39,16 @@ CREATE TABLE IF NOT EXISTS calls (
     tool TEXT NOT NULL,
     arguments TEXT NOT NULL,
     intent_at REAL,              -- seconds since 1970; NULL: it was never going to move anything
-    outcome TEXT,                -- done failed refused cancelled expired duplicate unknown; NULL: not known yet
+    outcome TEXT,                -- done failed refused cancelled expired duplicate dry_run unknown; NULL: not known yet
     reason TEXT,
     outcome_at REAL,
     repeats INTEGER NOT NULL DEFAULT 0,   -- how often this id came again after it had ended
     PRIMARY KEY (endpoint, session, call_id)
 ) WITHOUT ROWID;
+-- lock-outs after refusals; tool is empty for all together
+CREATE TABLE IF NOT EXISTS locks (tool TEXT PRIMARY KEY, at REAL NOT NULL, for_s REAL NOT NULL);
+-- how far the audit trail is certainly on the disk: what is missing behind that was taken away
+CREATE TABLE IF NOT EXISTS trail (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS proof (id INTEGER PRIMARY KEY, written_at REAL NOT NULL);
 """
 # The first outcome stays: a call id that comes again must not rewrite what became of the first one.
@@ -111,9 +119,45 @@ class Store:
         )
         return self._db.execute(sql, row).rowcount == 1
 
-    def record(self, key: CallKey, tool: str, outcome: str, reason: str, at: float) -> None:
-        """Write how a call ended, with or without an intent. The first outcome of a key stays."""
-        self._db.execute(_RECORD, (*_texts(*key, tool, outcome, reason), at))
+    def record(self, key: CallKey, tool: str, outcome: str, reason: str, at: float, head: Head | None = None) -> None:
+        """Write how a call ended, with or without an intent, and how far the audit trail is on the disk, in one step.
+
+        The first outcome of a key stays.
+        """
+        row = (*_texts(*key, tool, outcome, reason), at)
+        if head is None:
+            self._db.execute(_RECORD, row)
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute(_RECORD, row)
+            self._db.execute("INSERT OR REPLACE INTO trail VALUES (1, ?, ?)", head)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def lock(self, tool: str, at: float, for_s: float) -> None:
+        """Remember that a tool (empty: all) is locked for so long."""
+        self._db.execute("INSERT OR REPLACE INTO locks VALUES (?, ?, ?)", (*_texts(tool), at, for_s))
+
+    def locks(self, at: float) -> tuple[tuple[str, float], ...]:
+        """Tool and seconds left of each lock-out. A clock that went back makes none longer than it was meant."""
+        rows = self._db.execute("SELECT tool, at, for_s FROM locks").fetchall()
+        left = ((tool, min(for_s, begun + for_s - at)) for tool, begun, for_s in rows)
+        return tuple((tool, left_s) for tool, left_s in left if left_s > 0)
+
+    def runs(self, at: float) -> tuple[tuple[str, float], ...]:
+        """Tool and age in seconds of what was about to move something in the last day, oldest first."""
+        sql = "SELECT tool, intent_at FROM calls WHERE intent_at > ? ORDER BY intent_at DESC LIMIT ?"
+        rows = self._db.execute(sql, (at - LONGEST_RATE_S, MOST_RUNS)).fetchall()
+        return tuple((tool, max(0.0, at - intent_at)) for tool, intent_at in reversed(rows))
+
+    def head(self) -> Head:
+        """How far the audit trail was on the disk when something was last written here."""
+        row = self._db.execute("SELECT seq, hash FROM trail").fetchone()
+        return Head(*row) if row else Head()
 
     def give_up(self, at: float) -> tuple[Unknown, ...]:
         """Mark the intents that have no outcome as unknown; which those are. Only when a process begins."""
@@ -151,6 +195,26 @@ class Store:
         self._db.close()
 
 
+def read_head(path: str) -> Head | None:
+    """How far the audit trail must reach, by a ledger that is only looked at; None: it cannot be read.
+
+    Any process; a daemon may write to it meanwhile.
+    """
+    from urllib.parse import quote
+
+    try:
+        db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=BUSY_S)
+    except sqlite3.Error:
+        return None
+    try:
+        row = db.execute("SELECT seq, hash FROM trail").fetchone()
+    except sqlite3.Error:
+        return None
+    finally:
+        db.close()
+    return Head(*row) if row else None
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file's content is at fault, and not the disk's room or rights."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -179,6 +243,26 @@ def move_aside(path: Path) -> Path:
         one.unlink()
     _sync_directory(path.parent)
     return aside
+
+
+def put_aside(path: Path, found: str, renewed: str) -> tuple[str, str]:
+    """Keep a damaged ledger for whoever wants to look; the next write begins a new one.
+
+    That forgets which call ids were used, which is safe: a session's id is new on every connect, policy refuses calls
+    of any session but the live one, and within one process Actions runs no key twice.
+
+    Returns:
+        the sentence about it, and why the ledger in use does not hold what came before (as before, if it stays).
+    """
+    try:
+        aside = move_aside(path)
+    except OSError as error:
+        return f"The ledger {path} is damaged ({found}) and cannot be moved aside: {error.strerror}.", renewed
+    sentence = (
+        f"The ledger was damaged ({found}) and lies in {aside} now; a new one was begun, earlier calls are not in it. "
+        "Look at the storage of this device."
+    )
+    return sentence, sentence
 
 
 def kept(arguments: str) -> str:

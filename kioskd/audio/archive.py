@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from typing import Iterable, NamedTuple
 
@@ -17,6 +18,9 @@ log = logging.getLogger(__name__)
 SENT = "sent"
 TRACKS = (RAW, CLEAN, SENT)
 ENDINGS = tuple(f"{track}.wav" for track in TRACKS)
+# What a recording's names begin with: the time in UTC of its beginning and, where that was taken, a number.
+STEM = "%Y%m%dT%H%M%SZ"
+_OURS = re.compile(rf"(\d{{8}}T\d{{6}}Z(?:\.\d{{1,4}})?)-(?:{'|'.join(TRACKS)})\.wav", re.ASCII)
 # A track that lies further behind the clock than this had a hole, which becomes silence. Sound servers deliver in
 # lumps of up to 100 ms. A guess.
 HOLE_S = 0.3
@@ -146,13 +150,14 @@ class Earlier(NamedTuple):
 
 
 def earlier(folder: str, stem: str) -> list[Earlier]:
-    """The other recordings in the folder. Files with other names are not ours."""
+    """The other recordings in the folder. A file is ours by its whole name; whatever else lies there stays."""
     found: dict[str, Earlier] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            name, dash, ending = entry.name.rpartition("-")
-            if ending not in ENDINGS or not dash or name == stem or not entry.is_file(follow_symlinks=False):
+            ours = _OURS.fullmatch(entry.name)
+            if ours is None or ours[1] == stem or not entry.is_file(follow_symlinks=False):
                 continue
+            name = ours[1]
             about = entry.stat(follow_symlinks=False)
             so_far = found.get(name, Earlier(0.0, name, (), 0))
             at = max(so_far.at, about.st_mtime)

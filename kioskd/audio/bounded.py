@@ -22,6 +22,31 @@ THREAD = "kioskd-devices"
 WEDGED_S = 60.0
 
 
+class Trouble:
+    """What went wrong where nobody waited any more, in the whole process. Any thread reads.
+
+    Attributes:
+        faults: late results that could not be undone: a device that may still be held.
+        last: the latest of them, a sentence; empty before the first.
+    """
+
+    def __init__(self) -> None:
+        self.faults = 0
+        self.last = ""
+
+    def note(self, error: Exception) -> None:
+        """One more."""
+        self.faults += 1
+        self.last = f"a device that was opened too late could not be closed ({type(error).__name__}: {error})"
+
+    def snapshot(self) -> dict[str, object]:
+        """For status."""
+        return {"faults": self.faults, "last_fault": self.last}
+
+
+TROUBLE = Trouble()
+
+
 class _Errand(Generic[T]):
     """One call, what came of it, and whether anybody still wants it."""
 
@@ -69,9 +94,14 @@ class _Errand(Generic[T]):
 
 
 class Bounded:
-    """Does calls one after the other, in a daemon thread that lives while there is something to do."""
+    """Does calls one after the other, in a daemon thread that lives while there is something to do.
 
-    def __init__(self) -> None:
+    Args:
+        trouble: counts what goes wrong where nobody waits any more.
+    """
+
+    def __init__(self, trouble: Trouble = TROUBLE) -> None:
+        self._trouble = trouble
         self._errands: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._running = False
@@ -117,8 +147,9 @@ class Bounded:
             self._busy_since = time.monotonic()
             try:
                 run()
-            except Exception:
+            except Exception as error:
                 # The boundary of the thread: undoing a late result failed, and the next errand is due all the same.
                 log.exception("A device that was opened too late could not be closed")
+                self._trouble.note(error)
             finally:
                 self._busy_since = None

@@ -15,6 +15,7 @@ from kioskd.audio.ears import Ears
 from kioskd.audio.echo import Canceller
 from kioskd.audio.intake import PERIOD_S, Intake, MakeResampler, Taken
 from kioskd.audio.leaving import ended
+from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.stages import CLEAN, RAW, Hook, Stages
 from kioskd.audio.streams import DeviceError, InputStream, OpenInput
 from kioskd.audio.wakeword import Spotter
@@ -32,8 +33,9 @@ THREAD = "kioskd-capture"
 PART = "capture"
 # A silent device is asked again this often, so that stop, mute and feed are seen soon.
 POLL_S = 0.1
-# A device that gives nothing for so long has stopped: with POLL_S, and the closing, it is told within a second.
-STALL_S = 0.7
+# A device that gives nothing for so long has stopped: with POLL_S, and the closing, it is told within a second. One
+# that was just opened has a few times as long: a PulseAudio monitor was measured to give its first sound after 2.0 s.
+STALL_S, FIRST_STALLS = 0.7, 3.5
 # A stream that is this far ahead of the clock has none (ALSA's bare "null" and "file" devices give 4 s in 2 ms) and
 # would take a whole core. More than any sound server sends ahead after opening (guess).
 RUNAWAY_S = 5.0
@@ -90,6 +92,7 @@ class Capture:
         clock: monotonic seconds.
         spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
         canceller: takes the kiosk's own voice out (audio/echo.py); None: nothing is cancelled here.
+        voice: half duplex, by the chunk; None: only as ``feed`` says.
 
     Attributes:
         detector, spotter: of these any thread may read ``progress``.
@@ -110,18 +113,15 @@ class Capture:
         spotter: Spotter | None = None,
         *,
         canceller: Canceller | None = None,
+        voice: OwnVoice | None = None,
     ) -> None:
-        self._spec = spec
-        self._post = post
-        self._open_input = open_input
+        self._spec, self._post, self._open_input = spec, post, open_input
         self._gate = gate
         self.detector, self.spotter = vad, spotter
         self._make_resampler = make_resampler
-        self._retry_s = retry_s
-        self._stall_s = stall_s
-        self._clock = clock
+        self._retry_s, self._stall_s, self._clock = retry_s, stall_s, clock
         self._canceller = canceller
-        self._ears = Ears(lane, post, gate, vad, spotter)
+        self._ears = Ears(lane, post, gate, vad, spotter, voice)
         self._stages = Stages()
         self._commands: deque[Callable[[], None]] = deque()
         self._nudge = threading.Event()
@@ -260,7 +260,7 @@ class Capture:
             if self._muted:
                 break
             if pcm is None:
-                if now - heard_at >= self._stall_s:
+                if now - heard_at >= self._stall_s * (1.0 if periods else FIRST_STALLS):
                     return f"The microphone {self._spec} gives no sound: check its cable, or the sound server."
                 continue
             heard_at = now

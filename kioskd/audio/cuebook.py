@@ -1,12 +1,12 @@
-"""Which sound each cue has: its built-in tone, none, or a WAV file's."""
+"""Which sound each cue has: its built-in tone, none, a WAV file's, or a text's that somebody has spoken."""
 
 from __future__ import annotations
 
 import logging
-from typing import Mapping, NamedTuple
+from typing import Callable, Mapping, NamedTuple
 
 from kioskd.audio.cues import CUE_HZ, CUES, cue
-from kioskd.config.cuefile import SILENT, TONE, read_cue
+from kioskd.config.cuefile import SILENT, TONE, read_cue, said
 from kioskd.core.events import PartChanged
 from kioskd.core.ports import Post
 from kioskd.core.resample import to_mono
@@ -30,15 +30,22 @@ class CueBook:
     """The sounds of the cues. ``sound`` and ``choose`` in any thread, ``load`` in one that may wait for the disk.
 
     Args:
-        settings: cue to ``tone``, ``silent`` or a path; one that is not named is a tone.
+        settings: cue to ``tone``, ``silent``, a path or ``say:TEXT``; one that is not named is a tone.
         post: gets PartChanged("cues", FAILED or RUNNING, sentence) when ``load`` finds that what is wrong has changed.
+
+        spoken: where the recording of a text lies; None while there is none. May block on the disk.
 
     Attributes:
         problems: what is wrong with files, by cue. Their tones are played.
+        unspoken: cues whose text nobody has spoken yet. Their tones are played.
     """
 
-    def __init__(self, settings: Mapping[str, str], post: Post) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], post: Post, spoken: Callable[[str], str | None] | None = None
+    ) -> None:
+        self._spoken = spoken
         self.problems: Mapping[str, str] = {}
+        self.unspoken: tuple[str, ...] = ()
         self._post = post
         self._sounds: Mapping[str, Sound] = {}
         self._wanted: Mapping[str, str] | None = None
@@ -71,18 +78,27 @@ class CueBook:
         if wanted is None:
             return
         before, problems, sounds = self.problem, {}, {}
+        recorded = {name: self._recorded(wanted.get(name, TONE)) for name in CUES}
         for name in CUES:
-            setting = wanted.get(name, TONE)
+            setting = recorded[name]
             try:
                 sounds[name] = _sound(name, setting)
             except NotPlayable as error:
                 problems[name] = f"the file of the cue {name}, {setting}, {error}; its tone is played"
                 log.warning("%s", problems[name])
                 sounds[name] = _sound(name, TONE)
+        self.unspoken = tuple(name for name, setting in wanted.items() if recorded[name] == TONE != setting)
         self._sounds, self.problems = sounds, problems
         if self.problem != before:
             state = PartState.FAILED if problems else PartState.RUNNING
             self._post(PartChanged("cues", state, self.problem))
+
+    def _recorded(self, setting: str) -> str:
+        """Where it is spoken: the path of its recording, or its tone while there is none."""
+        text = said(setting)
+        if text is None:
+            return setting
+        return (self._spoken(text) if self._spoken is not None else None) or TONE
 
     def sound(self, name: str) -> Sound:
         """What to play for a cue. A file's is its tone until ``load`` has been called.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.wakeword import Spotter
 from kioskd.core.events import (
     GateCalmed,
@@ -63,14 +64,24 @@ class Ears:
 
     Args:
         spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
+        voice: half duplex: what may hold the kiosk's own voice counts as not captured; None: the machine says it all.
     """
 
-    def __init__(self, lane: UplinkLane, post: Post, gate: Gate, vad: Hearing, spotter: Spotter | None = None) -> None:
+    def __init__(
+        self,
+        lane: UplinkLane,
+        post: Post,
+        gate: Gate,
+        vad: Hearing,
+        spotter: Spotter | None = None,
+        voice: OwnVoice | None = None,
+    ) -> None:
         self._lane = lane
         self._post = post
         self._gate = gate
         self._vad = vad
         self._spotter = spotter
+        self._voice = voice
         self._fault = ""  # what was told of the detector
         self._woken = 0  # Feed.WAKE: chunks for which the gate may still open
         self._feed = Feed.NEVER
@@ -125,6 +136,10 @@ class Ears:
 
     def hear(self, chunk: Chunk) -> None:
         """Treat one chunk."""
+        if self._voice is not None and self._voice.in_chunk(chunk.at):
+            if self._hearing:
+                self.interrupt()
+            return
         everything = self._always or self._tail > 0
         gated = not everything and self._gated
         if self._talking and not (everything or gated):

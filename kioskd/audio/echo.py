@@ -11,6 +11,7 @@ import time
 from collections import deque
 from typing import Callable, NamedTuple, Protocol
 
+from kioskd.audio.delay import Delay
 from kioskd.audio.reference import SILENT_BLOCK, Reference
 from kioskd.audio.trust import LOOK_EVERY, LOUD_POWER, Meter, Trust
 from kioskd.audio.webrtc import EchoError, EchoMissing, WebRtc
@@ -51,6 +52,7 @@ class EchoProgress(NamedTuple):
         deafened: blocks replaced by silence because there was no canceller, or it had not found the room yet.
         faults: how often the canceller failed.
         believed: False while it looks for the room (audio/trust.py): deaf, as if there were none.
+        delay_ms: from the reference to its echo, as measured after the last opening; None: not yet, or unclear.
     """
 
     mode: str
@@ -65,6 +67,7 @@ class EchoProgress(NamedTuple):
     deafened: int
     faults: int
     believed: bool
+    delay_ms: float | None = None
 
 
 class Canceller(Protocol):
@@ -120,7 +123,8 @@ class Echo:
     ) -> None:
         self._make_cleaner, self._post, self._clock = make_cleaner, post, clock
         self._reference = Reference(make_resampler)
-        self._meter, self._trust = Meter(), Trust()
+        self._meter, self._trust, self._delay = Meter(), Trust(), Delay()
+        self._delay_ms: float | None = None
         self._cleaner: Cleaner | None = None
         self._retry_at: float | None = None  # None: it is there, or trying again would not help
         self._reason = ""
@@ -160,7 +164,7 @@ class Echo:
             self._fail(str(error), lasting=isinstance(error, EchoMissing))
         else:
             self._reason = ""
-            self._trust = Trust()
+            self._trust, self._delay, self._delay_ms = Trust(), Delay(), None
             self._post(PartChanged(PART, PartState.RUNNING, ""))
 
     def near(self, pcm: bytes) -> bytes:
@@ -181,6 +185,8 @@ class Echo:
             self._faults += 1
             self._fail(str(error), lasting=False)
             return self._deafen(pcm)
+        if far is not None and not self._delay.done:
+            self._time(far, pcm)
         if far is not None and far != SILENT_BLOCK:
             self._weigh(far, pcm, out)
         return out if self._trust.given else self._deafen(out)
@@ -190,6 +196,7 @@ class Echo:
         far = self._reference.take()
         if far is not None and not self._playing:
             self._trust.reopened()
+            self._delay.restart()
         self._playing = far is not None
         self._wrong = self._misfed.pop() if self._misfed else ""
         if self._wrong or (far is not None and far != SILENT_BLOCK):
@@ -197,6 +204,14 @@ class Echo:
         elif self._sounding:
             self._sounding -= 1
         return far
+
+    def _time(self, far: bytes, near: bytes) -> None:
+        """How long does the sound take? Once for each opening: 2 ms of work."""
+        way_ms = self._delay.add(far, near, power(far) >= LOUD_POWER)
+        if self._delay.done:
+            self._delay_ms = way_ms
+        if way_ms is not None:
+            self._trust.arrived(way_ms, self._clock())
 
     def _weigh(self, far: bytes, near: bytes, out: bytes) -> None:
         """Watch it closely after each opening, and now and then from there on: three levels cost 20 us."""
@@ -247,6 +262,7 @@ class Echo:
             self._deafened,
             self._faults,
             self._trust.given,
+            self._delay_ms,
         )
 
 

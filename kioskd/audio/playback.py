@@ -17,6 +17,7 @@ from kioskd.audio.heard import Heard
 from kioskd.audio.holes import Holes
 from kioskd.audio.leaving import ended
 from kioskd.audio.mixer import Mixer
+from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.speaker import LEAD_IN_MS, Progress, Speaker
 from kioskd.audio.streams import PERIOD_MS, OpenOutput
 from kioskd.audio.taps import Tap
@@ -50,6 +51,10 @@ class Playback:
         cues: cue to ``tone``, ``silent`` or a path; one that is not named is a tone.
         lead_in_ms: silence before the first sound of a freshly opened device.
         prebuffer_most_ms: at most so much of an answer is held back for a service that delivers in bursts.
+        announce_volume: gain of announcements.
+        spoken: where the recording of a cue's text lies (audio/cuebook.py).
+        doubt: why the device is probably not there; with a reason it is opened once at the start, to know.
+        voice: is told of all sound that a device is given.
 
     Attributes:
         on_rest: called in the playback thread each time the device has been closed.
@@ -70,13 +75,19 @@ class Playback:
         cues: Mapping[str, str] | None = None,
         lead_in_ms: int = LEAD_IN_MS,
         prebuffer_most_ms: int = 0,
+        announce_volume: float = 1.0,
+        spoken: Callable[[str], str | None] | None = None,
+        doubt: Callable[[], str] = str,
+        voice: OwnVoice | None = None,
     ) -> None:
-        self.on_rest: Callable[[], None] | None = None
+        self.on_rest: Callable[[], object] | None = None
         self._lane, self._post, self._idle_s, self._clock = lane, post, idle_s, clock
-        self._mixer = Mixer({"service": volume, "cue": cue_volume})
+        self._doubt = doubt
+        self._mixer = Mixer({"service": volume, "cue": cue_volume, "announcement": announce_volume})
         self._speaker = Speaker(spec, open_output, post, self._mixer.tune, retry_s, clock, lead_in_ms)
-        self._speaker.on_rest = self._rested
-        self._cues = CueBook(cues or {}, post)
+        self._speaker.on_rest = lambda: self.on_rest and self.on_rest()
+        self._speaker.voice = voice
+        self._cues = CueBook(cues or {}, post, spoken)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._stopping = self._kept_open = self._playing = False
         self._epoch = lane.epoch
@@ -158,7 +169,7 @@ class Playback:
 
     def _run(self) -> None:
         try:
-            self._speaker.claim(PartState.ASLEEP)
+            (self._speaker.look if self._doubt() else self._speaker.rest)()
             while not self._stopping:
                 if self._speaker.serving:
                     self._step()
@@ -286,7 +297,3 @@ class Playback:
         if handed:
             self._mixer.handed(period)
         return handed
-
-    def _rested(self) -> None:
-        if self.on_rest is not None:
-            self.on_rest()

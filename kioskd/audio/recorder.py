@@ -14,7 +14,7 @@ import time
 from collections import deque
 from typing import Callable, Protocol
 
-from kioskd.audio.archive import SENT, TRACKS, Piece, RecordError, Track, bound, free_stem, prepare
+from kioskd.audio.archive import SENT, STEM, TRACKS, Piece, RecordError, Track, bound, free_stem, prepare
 from kioskd.audio.stages import CLEAN, RAW, Hook
 from kioskd.audio.wavfile import HEADER
 from kioskd.config.sound import Recording
@@ -180,7 +180,7 @@ class Recorder:
 
     def _open(self, folder: str, tracks: dict[str, Track]) -> str:
         """Open the three files; what their names begin with."""
-        stem = free_stem(folder, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        stem = free_stem(folder, time.strftime(STEM, time.gmtime()))
         for track in TRACKS:
             path = os.path.join(folder, f"{stem}-{track}.wav")
             tracks[path] = Track(path, self._began_at)

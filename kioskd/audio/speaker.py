@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Callable, NamedTuple
 
+from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.streams import PERIOD_MS, DeviceError, OpenOutput, OutputStream
 from kioskd.audio.taps import Taps
 from kioskd.audio.paced import NullOutput
@@ -83,6 +84,7 @@ class Speaker:
         taps: shown each period that a device has taken, silence too, in the playback thread.
         on_rest: called in the playback thread each time a device has been closed.
         opening: the thread waits for the device to open. Any thread may read it.
+        voice: is told of all sound that a device is given.
     """
 
     def __init__(
@@ -95,7 +97,8 @@ class Speaker:
         clock: Callable[[], float],
         lead_in_ms: int = LEAD_IN_MS,
     ) -> None:
-        self.on_rest: Callable[[], None] | None = None
+        self.on_rest: Callable[[], object] | None = None
+        self.voice: OwnVoice | None = None
         self.opening = False
         self.taps = Taps()
         self._lead_in = -(-lead_in_ms // PERIOD_MS)  # periods
@@ -170,6 +173,11 @@ class Speaker:
         if self._sink is None and self._state is not PartState.ABSENT:
             self._open()
 
+    def look(self) -> None:
+        """Open the device for a moment: there is doubt whether it is there, and nobody shall call it well unasked."""
+        self._open()
+        self.rest()
+
     def try_again(self) -> None:
         """If the device is missing and it is time, try to open it."""
         if self.retry_in_s == 0:
@@ -194,9 +202,11 @@ class Speaker:
             False when it ceased to be wanted before a device took it.
         """
         until = self._clock() + STALL_S
+        self._tell(period)
         while self._sink is not None and wanted():
             try:
                 if self._sink.write_period(period, TRY_S):
+                    self._tell(period)
                     self._count(period, sound)
                     return True
             except DeviceError as error:
@@ -210,6 +220,10 @@ class Speaker:
             return False
         self._lost_ms += PERIOD_MS * sound
         return True
+
+    def _tell(self, period: bytes) -> None:
+        if self.voice is not None and self.voiced and period.strip(b"\0"):
+            self.voice.sounds(self.latency_s)
 
     def _count(self, period: bytes, sound: bool) -> None:
         self._periods += 1

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Callable
+
+# A name may hold '_' in practice, though RFC 952 knows none.
+_PART = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 def split_url(url: str) -> tuple[str, str, str]:
@@ -16,10 +20,44 @@ def split_url(url: str) -> tuple[str, str, str]:
         return "", "", "is not an address; it should look like wss://host/path"
     if not host or re.search(r"\s", url):
         return "", "", "is not an address; it should look like wss://host/path"
+    if not is_host(host):
+        return "", "", "names a host that cannot be one: names are letters, digits and '-' with single dots between"
     names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     if parts.username is not None or names & {"api_key", "key", "token", "access_token"}:
         return "", "", "holds a secret; take it out, and say where it lies with key: or token:"
     return parts.scheme, host, ""
+
+
+def is_host(host: str) -> bool:
+    """Whether text can be the name or address of a host (RFC 1123, 2.1; 63 letters between dots, 253 in all)."""
+    import ipaddress  # only where there is an address to look at
+
+    if ":" in host:
+        return _is_address(host.partition("%")[0], ipaddress.IPv6Address)
+    try:
+        name = host.removesuffix(".").encode("idna").decode("ascii")
+    except UnicodeError:  # an empty part, or a part too long, for what is not ASCII
+        return False
+    parts = name.split(".")
+    if len(name) > 253 or not all(_PART.fullmatch(part) for part in parts):
+        return False
+    # A name that ends in a number is read as an address (inet_aton(3)), also when it is none.
+    return not parts[-1].isdigit() or _is_address(name, ipaddress.IPv4Address)
+
+
+def _is_address(text: str, kind: Callable[[str], object]) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
+def has_path(url: str) -> bool:
+    """Whether an address goes on behind its host: ``wss://host`` and ``wss://host/`` do not."""
+    from urllib.parse import urlsplit  # only where there is an address to look at
+
+    return urlsplit(url).path.strip("/") != ""
 
 
 def is_loopback(host: str) -> bool:

@@ -11,10 +11,17 @@ import re
 from typing import Iterator
 
 from kioskd.config import device_spec
-from kioskd.config.cuefile import SILENT, TONE, cue_problem
+from kioskd.config.announce_checks import announce as check_announce
+from kioskd.config.announce_checks import spoken_cue
+from kioskd.config.board import board as check_board
+from kioskd.config.budget_checks import budget as check_budget
+from kioskd.config.cuefile import SILENT, TONE, cue_problem, said
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import join, keys, words
+from kioskd.config.metrics_checks import metrics as check_metrics
 from kioskd.config.pins import line_of, pins
+from kioskd.config.policy_checks import policies as check_policies
+from kioskd.config.road_checks import road as check_road
 from kioskd.config.sections import Config, SecretRef
 from kioskd.config.secrets import LOOKS_SECRET
 from kioskd.config.service_checks import services as check_services
@@ -31,6 +38,7 @@ def check(config: Config, lines: Lines) -> Iterator[Finding]:
     """Every finding, errors and warnings, in no particular order."""
     for part in (
         check_services,
+        check_road,
         _persona,
         _talk,
         _audio,
@@ -40,7 +48,12 @@ def check(config: Config, lines: Lines) -> Iterator[Finding]:
         _secrets,
         _paths,
         check_sound,
+        check_budget,
+        check_announce,
+        check_board,
+        check_metrics,
         check_tools,
+        check_policies,
     ):
         yield from part(config, lines)
 
@@ -85,14 +98,16 @@ def _cue_settings(config: Config) -> list[tuple[str, str]]:
 
 
 def _is_path(cue: str) -> bool:
-    return "/" in cue or cue.lower().endswith(".wav")
+    return said(cue) is None and ("/" in cue or cue.lower().endswith(".wav"))
 
 
 def _cues(config: Config, lines: Lines) -> Iterator[Finding]:
     """A file that cannot be played is a warning: the kiosk speaks without it, and must start without it."""
     for at, value in _cue_settings(config):
-        if value not in (TONE, SILENT) and not _is_path(value):
-            yield Finding(at, f"must be {TONE}, {SILENT} or the path of a WAV file")
+        if said(value) is not None:
+            yield from spoken_cue(at, value)
+        elif value not in (TONE, SILENT) and not _is_path(value):
+            yield Finding(at, f"must be {TONE}, {SILENT}, say:TEXT or the path of a WAV file")
         elif _is_path(value) and (problem := cue_problem(value)) is not None:
             yield Finding(at, f"{value} {problem}; until it is put right the built-in tone is played", warning=True)
 

@@ -12,6 +12,13 @@ LONGEST_S = 15.0
 # 15 s of stereo at 48 kHz are 2.9 MB. What is read stays in memory.
 MOST_BYTES = 3_000_000
 TONE, SILENT = "tone", "silent"
+# A cue that is spoken: ``say:TEXT``; its sound is rendered once and kept (kioskd/announce/shelf.py).
+SAY = "say:"
+
+
+def said(setting: str) -> str | None:
+    """The text of a cue that is spoken, white space as single spaces; None for any other cue."""
+    return " ".join(setting[len(SAY) :].split()) if setting.startswith(SAY) else None
 
 
 def read_cue(path: str) -> tuple[Layout, bytes]:

@@ -23,13 +23,16 @@ def problem(spec: str) -> str | None:
     if kind in ("default", "null", "pulse") and not colon:
         return None
     sort = {"alsa": _alsa, "usb": _usb, "file": _file, "pulse": _pulse}.get(kind)
-    why = sort(rest) if sort is not None and colon else f"is no device: write {KINDS}"
+    if _NUMBERED.fullmatch(spec):
+        why = _alsa(spec)
+    else:
+        why = sort(rest) if sort is not None and colon else f"is no device: write {KINDS} (kioskd devices lists them)"
     return None if why is None else f"'{spec}' {why}"
 
 
 def _alsa(name: str) -> str | None:
     if _NUMBERED.fullmatch(name):
-        return "names a card by number, which changes; write alsa:CARD_ID (kioskd devices lists them)"
+        return "names a card by number, which changes: run kioskd devices, and write what it says, as alsa:CARD_ID"
     if not _NAME.fullmatch(name):
         return "needs a card id or the card's name: alsa:CARD_ID (kioskd devices lists them)"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Collection, Iterable
+from typing import Callable, Collection, Iterable
 
 from kioskd.config.checks import check
 from kioskd.config.files import NotAFile, read_at_most
@@ -17,6 +17,10 @@ from kioskd.config.shape import Shape
 MOST_BYTES = 1 << 20  # a long configuration has 20 kB; more is the wrong file, and must not reach the parser
 MOST_PROBLEMS = 200  # beyond this a terminal shows nothing useful any more
 _WHOLE_FILE = "config"  # the key of a problem that concerns the file as such
+
+
+# What else a configuration is held to, where somebody wants to know (``kioskd check``).
+Also = Callable[[Config, Lines], Iterable[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
 
 
-def load(path: str) -> Loaded:
+def load(path: str, *also: Also) -> Loaded:
     """Read and check a file. A file that cannot be read is a problem, too; nothing is raised. Blocks on the disk."""
     try:
         data, _ = read_at_most(path, MOST_BYTES)
@@ -63,10 +67,10 @@ def load(path: str) -> Loaded:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _refused(path, "this line is not UTF-8 text; save the file as UTF-8", line)
-    return parse(text, path)
+    return parse(text, path, *also)
 
 
-def parse(text: str, name: str) -> Loaded:
+def parse(text: str, name: str, *also: Also) -> Loaded:
     """Check a text; ``name`` stands for the file in the problems. Never raises."""
     if len(text) > MOST_BYTES:
         return _refused(name, f"is larger than {MOST_BYTES >> 20} MiB; this is not a configuration")
@@ -82,7 +86,8 @@ def parse(text: str, name: str) -> Loaded:
     config: Config = shape.section(Config, root)
     mistakes += [_problem(name, line, path, sentence) for line, path, sentence in shape.found]
     lines = Lines(shape.lines)
-    findings = _believable(check(config, lines), shape.broken) if tree.whole else []
+    every = (one for part in (check, *also) for one in part(config, lines))
+    findings = _believable(every, shape.broken) if tree.whole else []
     mistakes += [_problem(name, lines.of(one.key), one.key, one.sentence) for one in findings if not one.warning]
     warnings = [_problem(name, lines.of(one.key), one.key, one.sentence) for one in findings if one.warning]
     return _loaded(config, mistakes, warnings)

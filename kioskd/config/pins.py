@@ -25,6 +25,17 @@ def pins(config: Config) -> Iterator[tuple[str, str]]:
         for name, action in (("relay", tool.action.relay), ("sensor", tool.action.sensor)):
             if action is not None and action.pin is not None:
                 yield f"tools[{index}].action.{name}.pin", action.pin
+    yield from _interlocks(config)
+
+
+def _interlocks(config: Config) -> Iterator[tuple[str, str]]:
+    """Each line once: the fire alarm's contact may forbid several tools, and a sensor may tell of the door's."""
+    seen = {tool.action.sensor.pin for tool in config.tools if tool.action.sensor is not None}
+    for index, tool in enumerate(config.tools):
+        for place, interlock in enumerate(tool.policy.interlocks):
+            if interlock.pin not in seen:
+                seen.add(interlock.pin)
+                yield f"tools[{index}].policy.interlocks[{place}].pin", interlock.pin
 
 
 def line_of(pin: str) -> tuple[str, str]:

@@ -10,8 +10,23 @@ import re
 import textwrap
 from typing import Any, Iterator, Mapping
 
+from kioskd.config.budget import Limits, ServiceBudget
 from kioskd.config.keys import Key, keys, number, words
-from kioskd.config.sections import Audio, Config, Endpoint, Lamp, Ops, Panel, Policy, SecretRef, SensorAction
+from kioskd.config.sections import (
+    Announce,
+    Audio,
+    Config,
+    Endpoint,
+    Kiosk,
+    Lamp,
+    Metrics,
+    Ops,
+    Panel,
+    Policy,
+    SecretRef,
+    SensorAction,
+)
+from kioskd.config.road import ServiceProxy
 from kioskd.config.show import emit, plain, scalar
 
 _WIDTH = 100
@@ -30,7 +45,7 @@ _HEAD = """\
 
 # A reception with a hosted service, the service on the device to fall back on, a button, a lamp and a door.
 EXAMPLE: Mapping[str, Any] = {
-    "kiosk": {"name": "Front door"},
+    "kiosk": {"name": "Front door", "lockout": {"refusals": 30, "per_s": 60.0, "for_s": 300.0}},
     "service": [
         {"dialect": "hydra", "voice": "aria", "key": {"credential": "hydra-key"}},
         {"dialect": "local"},
@@ -42,6 +57,7 @@ EXAMPLE: Mapping[str, Any] = {
     },
     "talk": {"mode": "push_to_talk"},
     "audio": {"cues": {}},
+    "announce": {},
     "panel": {"talk": {"pin": "GPIO17"}, "lamp": {"red": "GPIO5", "green": "GPIO6", "blue": "GPIO13"}},
     "tools": [
         {
@@ -50,7 +66,13 @@ EXAMPLE: Mapping[str, Any] = {
             "phrases": ["open the door", "unlock the door", "let me in please"],
             "class": "access",
             "action": {"relay": {"pin": "GPIO27", "pulse_ms": 3000, "min_gap_s": 10.0}},
-            "policy": {"allow": True, "confirm": "button", "rate": {"count": 3, "per_s": 60.0}},
+            "policy": {
+                "allow": True,
+                "confirm": "button",
+                "rate": {"count": 3, "per_s": 60.0},
+                "lockout": {"refusals": 10, "per_s": 60.0, "for_s": 120.0},
+                "interlocks": [{"pin": "GPIO25", "must_be": "inactive", "name": "the tamper contact"}],
+            },
             "say_done": "The door is open.",
             "say_failed": "Sorry, the door did not open.",
         },
@@ -87,6 +109,13 @@ EXAMPLE: Mapping[str, Any] = {
         },
     ],
     "session": {},
+    "budget": {
+        "when_spent": "local",
+        "hour": {},
+        "day": {"session_minutes": 120.0},
+        "services": [{"service": "hydra-1", "price_per_minute": 0.05, "hour": {}, "day": {"cost": 5.0}}],
+    },
+    "metrics": {},
     "ops": {},
 }
 
@@ -97,16 +126,33 @@ _SUGGESTED: Mapping[tuple[type, str], Any] = {
     (Endpoint, "url"): "wss://api.smallest.ai/waves/v1/s2s",
     (Endpoint, "model"): "hydra-v1.1",
     (Endpoint, "auth"): "header",
+    (Endpoint, "token"): {"url": "https://kiosks.example.org/token", "secret": {"credential": "kiosk-secret"}},
+    (Endpoint, "proxy"): {"url": "http://proxy.example.org:3128"},
+    (ServiceProxy, "user"): "kiosk",
+    (ServiceProxy, "password"): {"credential": "proxy-password"},
     (Endpoint, "profile"): {"catch_up": 1.0},
     (Endpoint, "out_rate_hz"): 24000,
     (Panel, "mute"): {"pin": "GPIO22"},
     (Lamp, "single"): "GPIO26",
     (Audio, "echo_tail_ms"): 250,
     (Audio, "record"): {"dir": "/var/lib/kioskd/recordings"},
+    (Announce, "service"): {"key": {"credential": "lightning-key"}},
+    (Announce, "voice"): "sophia",
+    (Announce, "local_voice"): "en-gb",
     (SensorAction, "pin"): "GPIO24",
+    (Limits, "session_minutes"): 30.0,
+    (Limits, "turns"): 200,
+    (Limits, "traffic_mb"): 500.0,
+    (Limits, "cost"): 5.0,
+    (ServiceBudget, "price_per_turn"): 0.01,
+    (Kiosk, "time_zone"): "Europe/Berlin",
     (Policy, "confirm"): "button",
-    (Ops, "timeline"): "/var/log/kioskd/timeline.jsonl",
-    (Ops, "wire_log"): "/var/log/kioskd/wire.jsonl",
+    (Policy, "hours"): ["mon-fri 08:00-18:30", "sat 09:00-13:00"],
+    (Policy, "holidays"): ["2026-12-25", "2026-12-26"],
+    (Metrics, "file"): "/var/lib/prometheus/node-exporter/kioskd.prom",
+    (Metrics, "listen"): "127.0.0.1:9109",
+    (Ops, "timeline"): "/var/lib/kioskd/timeline.jsonl",
+    (Ops, "wire_log"): "/var/lib/kioskd/wire.jsonl",
 }
 _MOMENT = {"live": "live", "session": "next session", "restart": "restart"}
 

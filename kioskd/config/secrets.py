@@ -29,6 +29,7 @@ _PATTERNS = tuple(
         rf"(?P<keep>\bBearer(?:\s|%20|\+)+){_TOKEN}",
         rf"(?P<keep>\bBasic\s+){_TOKEN[:-1]}{{8,}}",  # a common word: only before something long
         rf"(?P<keep>\bmythicdot-api-key\.){_TOKEN}",
+        r"(?P<keep>://)[^\s/@\"']+(?=@)",  # a proxy's user and password
     )
 )
 
@@ -55,12 +56,20 @@ def read_secret(ref: SecretRef, env: Mapping[str, str]) -> str:
     if ref.env is not None:
         # the name is not quoted until it is known to be one: somebody may have pasted the key itself here
         if ref.env not in env:
-            raise SecretError(
-                _shown("the environment variable", ref.env, " is not set; set it in the unit's environment")
-            )
+            raise SecretError(_shown("the environment variable", ref.env, f" is not set; {_instead(ref.env)}"))
         return _fit(env[ref.env].encode("utf-8", "surrogateescape"), _shown("the environment variable", ref.env))
     assert ref.file is not None
     return _private_file(ref.file)
+
+
+def secret_path(ref: SecretRef, env: Mapping[str, str]) -> str | None:
+    """The file that ``ref`` points at, to notice when it changes; None: it points at none that could."""
+    if ref.file is not None:
+        return ref.file
+    directory = env.get("CREDENTIALS_DIRECTORY")
+    if ref.credential is None or not directory or not _CREDENTIAL_NAME.fullmatch(ref.credential):
+        return None
+    return os.path.join(directory, ref.credential)
 
 
 def redact(text: str, secrets: Collection[str]) -> str:
@@ -93,12 +102,28 @@ def _credential(name: str, env: Mapping[str, str]) -> str:
         raise SecretError("the name of the credential is not one: letters, digits and _ - . @ only")
     if not directory:
         raise SecretError(
-            f"there is no credential {name}: kioskd was not started by systemd with LoadCredential={name}:PATH"
+            f"there is no credential {name}, for systemd gave kioskd none: {how_to_load(name)}; "
+            "where systemd does not start kioskd, use env: or file: instead"
         )
     what = f"the credential {name}"
     # No look at the mode: systemd gives a service's user access by an ACL, which shows as 0440.
-    data, _ = _read(os.path.join(directory, name), what, f"; add LoadCredential={name}:PATH to the unit")
+    data, _ = _read(os.path.join(directory, name), what, f": {how_to_load(name)}")
     return _fit(data, what)
+
+
+def how_to_load(name: str) -> str:
+    """What makes a credential, for a sentence; the same place for its file everywhere."""
+    path = f"/etc/kioskd/{name}"
+    return (
+        f"put the secret into {path} (mode 600), write LoadCredential={name}:{path} below [Service] with "
+        "systemctl edit kioskd, and restart kioskd"
+    )
+
+
+def _instead(env_name: str) -> str:
+    """For a variable that is not set; names none but what is known to be a name."""
+    name = env_name.lower().replace("_", "-") if re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", env_name) else "NAME"
+    return f"set it in the unit's environment, or better make it a credential (credential: {name}): {how_to_load(name)}"
 
 
 def _private_file(path: str) -> str:

@@ -7,20 +7,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping
 
+from kioskd.config.announce import Announce, AnnounceService
+from kioskd.config.budget import Budget
+from kioskd.config.metrics import Metrics
 from kioskd.config.option import option
+from kioskd.config.policy import Interlock, Lockout, Policy, Rate
+from kioskd.config.road import ServiceProxy, ServiceToken
+from kioskd.config.secretref import SecretRef
+from kioskd.config.session import Session
 from kioskd.config.sound import Audio, Cues, Recording, Talk
 from kioskd.wire.dialects import DIALECTS
 
 # Sections that other modules take from here, wherever they are written down.
 __all__ = [
     "Action",
+    "Announce",
+    "AnnounceService",
     "Audio",
+    "Budget",
     "Button",
     "Config",
     "Cues",
     "Endpoint",
+    "Interlock",
     "Kiosk",
     "Lamp",
+    "Lockout",
+    "Metrics",
     "Ops",
     "Panel",
     "Persona",
@@ -30,6 +43,8 @@ __all__ = [
     "RelayAction",
     "SecretRef",
     "SensorAction",
+    "ServiceProxy",
+    "ServiceToken",
     "Session",
     "StaffAction",
     "Talk",
@@ -39,20 +54,17 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecretRef:
-    """Where a secret lies; exactly one of the three. The secret itself never stands in the YAML."""
-
-    credential: str | None = option("name of a systemd credential (LoadCredential=)", None, applies="session")
-    env: str | None = option("name of an environment variable", None, applies="session")
-    file: str | None = option("path of a file with mode 0600", None, applies="session")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Kiosk:
     """Who this box is."""
 
     name: str = option("name of this kiosk, shown in status and sent to staff", "kiosk", applies="live")
     settle_s: float = option("nothing moves in the first seconds after start", 2.0, low=0.5, high=60)
+    time_zone: str | None = option("of every schedule, as Europe/Berlin; default: the zone of this machine", None)
+    lockout: Lockout = option(
+        "lock-out of everything that moves, after refusals of any tool",
+        Lockout(refusals=30, per_s=60.0, for_s=300.0),
+        applies="live",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +76,7 @@ class Endpoint:
     model: str | None = option("model tag; default: the dialect's own", None, applies="session")
     voice: str | None = option("voice name; Hydra answers an unknown one with an error", None, applies="session")
     key: SecretRef | None = option("where the API key lies", None, applies="session")
+    token: ServiceToken | None = option("short-lived access tokens instead of a key", None, applies="session")
     auth: str | None = option(
         "how the key is sent; default: the dialect's own way",
         None,
@@ -73,11 +86,19 @@ class Endpoint:
     profile: Mapping[str, object] = option(
         "changes of the dialect, for a service that speaks it a little differently", {}, applies="session"
     )
+    proxy: ServiceProxy | None = option("the way there; default: HTTPS_PROXY and NO_PROXY", None, applies="session")
     out_rate_hz: int | None = option(
         "rate of the answer when the service does not name one", None, low=8000, high=48000, applies="session"
     )
     connect_timeout_s: float = option("TCP, TLS and upgrade together", 10.0, low=0.2, high=60, applies="session")
     handshake_timeout_s: float = option("each of the two handshake frames", 10.0, low=0.2, high=60, applies="session")
+    session_max_s: float | None = option(
+        "the service ends a session after this long; default: the dialect's own",
+        None,
+        low=30,
+        high=86400,
+        applies="session",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +150,7 @@ class RelayAction:
 
     pin: str = option("GPIO27 or CHIP_LABEL:OFFSET")
     active: str = option("level that energises it", "high", choices=("high", "low"))
+    held_outside: bool = option("a resistor of yours holds the line at rest while the board boots", False)
     pulse_ms: int = option("how long", 3000, low=20, high=60000)
     min_gap_s: float = option("least time between two pulses, whatever is asked", 5.0, low=0.1, high=3600)
 
@@ -167,34 +189,6 @@ class Action:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rate:
-    """At most ``count`` runs in ``per_s`` seconds."""
-
-    count: int = option("runs", low=1, high=1000, applies="live")
-    per_s: float = option("seconds", low=1, high=86400, applies="live")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """When a tool may run. Without ``allow: true`` it may not."""
-
-    allow: bool = option("nothing is allowed that is not allowed here", False, applies="live")
-    confirm: str | None = option(
-        "button: a new press, held; none. Default: button for access, none for the others",
-        None,
-        choices=("button", "none"),
-        applies="live",
-    )
-    access_without_confirmation: bool = option(
-        "must be true for a tool of class access with confirm: none; then voice alone opens it", False, applies="live"
-    )
-    hold_ms: int = option("how long the button is held to confirm", 800, low=100, high=10000, applies="live")
-    confirm_s: float = option("how long a confirmation is awaited", 15.0, low=2, high=120, applies="live")
-    fresh_s: float = option("the visitor spoke or pressed at most this long ago", 30.0, low=2, high=600, applies="live")
-    rate: Rate = option("rate limit", Rate(count=6, per_s=60.0), applies="live")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tool:
     """Something that the model may ask for."""
 
@@ -211,13 +205,7 @@ class Tool:
     policy: Policy = option("when it may", Policy(), applies="live")
     say_done: str = option("spoken when it was done", "Done.", applies="live")
     say_failed: str = option("spoken when it could not be done", "Sorry, that did not work.", applies="live")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Session:
-    """What a session may cost."""
-
-    longest_s: float = option("a session is ended after this long, at a quiet moment", 1200.0, low=30, high=86400)
+    dry_run: bool = option("a trial: everything is judged, confirmed and written down, and nothing moves", False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,9 +228,12 @@ class Config:
     persona: Persona = option("the voice's character", Persona())
     talk: Talk = option("when the visitor is heard", Talk())
     audio: Audio = option("microphone and speaker", Audio())
+    announce: Announce = option("announcements, and cues that are spoken", Announce())
     panel: Panel = option("button, lamp, mute", Panel())
     tools: tuple[Tool, ...] = option("what the model may ask for", ())
-    session: Session = option("what a session may cost", Session())
+    session: Session = option("when a session is open, and how long", Session())
+    budget: Budget = option("how much may be used, and what happens when it is", Budget())
+    metrics: Metrics = option("figures for a fleet's eyes", Metrics())
     ops: Ops = option("where things are kept", Ops())
 
 

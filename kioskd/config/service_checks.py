@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from typing import Iterator, Mapping
 
-from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config.addresses import has_path, is_loopback, split_url
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import words
 from kioskd.config.sections import Config, Endpoint
@@ -57,13 +57,15 @@ def services(config: Config, lines: Lines) -> Iterator[Finding]:
         yield Finding("service", "is empty; name at least one service, '- dialect: local' is the one on this device")
     for index, endpoint in enumerate(config.service):
         at = f"service[{index}]"
-        if endpoint.url is not None:
-            yield from _websocket_url(f"{at}.url", endpoint.url)
+        strange = [] if endpoint.url is None else list(_websocket_url(f"{at}.url", endpoint.url))
+        yield from strange
         base = DIALECTS.get(endpoint.dialect)
         if base is None:
             yield Finding(f"{at}.dialect", _strange(endpoint.dialect))
             continue
         yield from _profile(at, endpoint, base)
+        if endpoint.url is not None and not strange:
+            yield from _path(f"{at}.url", endpoint.url, base)
         if endpoint.dialect == "hydra":
             yield from _hydra(at, endpoint, endpoint.model or base.default_model)
 
@@ -73,8 +75,8 @@ def _strange(dialect: str) -> str:
     if name in FOREIGN:
         return f"{dialect!r}: {FOREIGN[name]}"
     near = [ALSO[name]] if name in ALSO else difflib.get_close_matches(name, DIALECTS, 1, 0.7)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{dialect!r} is no dialect; {hint}Known are {words(tuple(DIALECTS), 'and')}"
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{dialect!r} is no dialect{hint} (known are {words(tuple(DIALECTS), 'and')})"
 
 
 def _profile(at: str, endpoint: Endpoint, base: Profile) -> Iterator[Finding]:
@@ -87,7 +89,7 @@ def _profile(at: str, endpoint: Endpoint, base: Profile) -> Iterator[Finding]:
         return
     if endpoint.url is None and not profile.url:
         yield Finding(f"{at}.url", _no_address(profile.name))
-    if profile.needs_key and endpoint.key is None and profile.auth != "none":
+    if profile.needs_key and endpoint.key is None and endpoint.token is None and profile.auth != "none":
         ways = "key: {credential: NAME}, key: {env: NAME} or key: {file: /PATH}"
         yield Finding(f"{at}.key", f"{profile.name} needs an API key; say where it lies: {ways}")
     if endpoint.auth == "subprotocol" and not profile.subprotocols:
@@ -106,6 +108,29 @@ def _no_address(dialect: str) -> str:
             "the service that still speaks it"
         )
     return f"is missing: {dialect} has no address of its own; write wss://HOST/PATH"
+
+
+# Where services answer that have no address of their own (dialects reference 5.6 and section 6).
+PATHS: Mapping[str, str] = {
+    "azure": "/openai/v1/realtime",
+    "voice-live": "/voice-live/realtime",
+    "openai-beta": "/v1/realtime",
+    "hybrie-raw": "/v1/realtime",
+}
+# These two nobody can have put elsewhere.
+FIXED_PATHS = ("azure", "voice-live")
+
+
+def _path(at: str, url: str, base: Profile) -> Iterator[Finding]:
+    """An address that ends with its host."""
+    if has_path(url):
+        return
+    path = PATHS.get(base.name) or "/" + base.url.partition("://")[2].partition("/")[2]
+    whole = f"{url.partition('?')[0].rstrip('/')}{path}"
+    if base.name in FIXED_PATHS:
+        yield Finding(at, f"has no path, and {base.name} answers at {path} only; write {whole}")
+    else:
+        yield Finding(at, f"has no path; {base.name} usually answers at {path}: {whole}", warning=True)
 
 
 def _hydra(at: str, endpoint: Endpoint, model: str) -> Iterator[Finding]:

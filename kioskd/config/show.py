@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping
 
 from kioskd.config.keys import RESTART, SESSION, Key, join, keys
-from kioskd.config.sections import Action, Config, Endpoint, SecretRef, StaffAction, Tool
+from kioskd.config.sections import Action, Config, SecretRef, Tool
 from kioskd.config.secrets import redact
 
 # Words that some YAML reader would take for something other than text; the file may be read by other tools, too.
@@ -62,7 +62,7 @@ def plain(section: Any) -> dict[str, Any]:
             data[key.name] = [plain(item) if key.is_section else item for item in value]
         elif key.is_section:
             data[key.name] = plain(value)
-        elif isinstance(section, (Endpoint, StaffAction)) and key.name == "url":
+        elif key.name == "url":
             data[key.name] = redact(value, ())
         else:
             data[key.name] = value

@@ -45,7 +45,7 @@ class Talk:
 
 @dataclass(frozen=True, kw_only=True)
 class Cues:
-    """The short local sounds: each a built-in tone, ``silent``, or the path of a WAV file (a spoken sentence, say)."""
+    """The short local sounds: each ``tone`` (a built-in one), ``silent``, the path of a WAV file, or ``say:TEXT``."""
 
     woken: str = option("the kiosk listens (after a tap or a wake word)", "silent", applies="live")
     understood: str = option("the visitor's word has ended and is on its way", "silent", applies="live")
@@ -97,6 +97,6 @@ class Audio:
         high=1000,
         applies="session",
     )
-    cues: Cues = option("the short local sounds", Cues())
+    cues: Cues = option("the short local sounds: each tone, silent, the path of a WAV file, or say:TEXT", Cues())
     record: Recording | None = option("recordings for support; leave it out and none can be made", None)
     longest_answer_s: float = option("audio beyond this is refused", 120.0, low=5, high=600)

@@ -36,7 +36,11 @@ def _echo(config: Config) -> Iterator[Finding]:
         yield Finding("audio.echo", sentence, warning=True)
     silent = [name for name in ("input", "output") if getattr(audio, name).partition(":")[0] in ("null", "file")]
     if silent:
-        sentence = f"there is no echo with {' and '.join(silent)} in no room; half_duplex saves the work of cancelling"
+        which = " and ".join(f"audio.{name}" for name in silent)
+        sentence = (
+            f"there is no echo to cancel: {which} {'is' if len(silent) == 1 else 'are'} a file or nothing, and no "
+            "sound device; write half_duplex, which costs less"
+        )
         yield Finding("audio.echo", sentence, tuple(f"audio.{name}" for name in silent), warning=True)
 
 

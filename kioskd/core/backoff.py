@@ -52,6 +52,8 @@ class Backoff:
         # window that begins with a full one.
         self._spent: deque[float] = deque(maxlen=bucket)
         self._due_at = float("-inf")
+        self._patience_until = float("-inf")  # the service asked to be left alone until then
+        self._overridden = False  # a person has had the one attempt within it
         self._ready_at: float | None = None
         self.failures = 0
 
@@ -84,27 +86,49 @@ class Backoff:
         self.failures += 1
         if retry_after_s is not None:
             # Behind the stated time, not at it: a fleet that was told the same second must not come back in one.
-            wait_s += min(max(0.0, retry_after_s), LONGEST_RETRY_AFTER_S)
-        self._due_at = now + wait_s
+            patience_s = min(max(0.0, retry_after_s), LONGEST_RETRY_AFTER_S)
+            self._overridden = self._overridden and now < self._patience_until
+            self._patience_until = now + patience_s
+            wait_s += patience_s
+        self._due_at = max(now + wait_s, self._patience_until)
         return self.wait_s(now)
 
     def ready(self, now: float) -> None:
         """A session is configured. Not yet a reason to forget anything."""
         self._ready_at = now
+        self._patience_until = float("-inf")
+        self._overridden = False
 
     def completed(self) -> None:
         """A whole answer came: the service works."""
         self.failures = 0
 
     def rested(self, now: float) -> None:
-        """A session ended well, or is no longer wanted: nothing to wait for, nothing forgotten that was not earned."""
+        """A session ended well, or is no longer wanted: nothing to wait for but what the service asked for."""
         self._ended(now)
-        self._due_at = float("-inf")
+        self._due_at = self._patience_until
 
     def press(self, now: float) -> bool:
-        """A person waits: the next attempt is due now. False when the bucket has no token for it."""
+        """A person waits: the next attempt is due now. False when the bucket has no token for it.
+
+        What a service asked for by Retry-After is overridden once: who hammers the button is told no more often.
+        """
+        if now < self._patience_until:
+            if self._overridden:
+                return self.wait_s(now) <= 0.0
+            self._overridden = True
         self._due_at = min(self._due_at, now)
         return self._token_s(now) <= 0.0
+
+    def nudge(self, now: float) -> None:
+        """Things have changed: the next attempt is due now, or when the service's patience ends."""
+        self._due_at = min(self._due_at, max(now, self._patience_until))
+
+    def anew(self, now: float) -> None:
+        """Another service is asked: it did nothing wrong, the waits belong to the one before."""
+        self._patience_until = float("-inf")
+        self._overridden = False
+        self._due_at = min(self._due_at, now)
 
     def wait_s(self, now: float) -> float:
         """Seconds until an attempt may begin; 0 or less when it may begin now."""

@@ -9,23 +9,36 @@ import json
 from collections import deque
 from typing import Callable
 
+from kioskd.config.sections import Tool
 from kioskd.core import events as ev
+from kioskd.core import auditing, lockout
 from kioskd.core.arguments import check
-from kioskd.core.effects import AskResponse, CommitIntent, RecordOutcome, RunAction, SendOutput, SendText
-from kioskd.core.policy import Decision, Facts, Verdict, judge
+from kioskd.core.effects import AskResponse, CommitIntent, LookAround, RecordOutcome, RunAction, SendOutput, SendText
+from kioskd.core.policy import Contacts, Decision, Facts, Verdict, judge
 from kioskd.core.regions import CALL, Signal, move
-from kioskd.core.state import CallState, State
+from kioskd.core.state import MOST_RUNS, CallState, State
 from kioskd.core.words import Call, CallKey
 
 # A turn asks for one or two things; a service that asks for more at once is broken or hostile.
 MOST_OPEN_CALLS = 8
 # A commit is one fsync: milliseconds on a good card, seconds on a dying one.
 COMMIT_S = 5.0
+# Reading a line takes microseconds, through an expander on a slow bus milliseconds.
+LOOK_S = 2.0
+# What the wall clock showed longer ago than this is not known any more; it is told every minute.
+WALL_S = 90.0
 # Beyond the action's own bound; after this the visitor is told that it failed.
 ACT_MARGIN_S = 30.0
 # How long the lamp shows a refusal. A guess.
 REFUSED_S = 2.0
+TRIAL = "This is a trial, so nothing was moved."
 ASK_HAND = "Please hold the button to confirm."
+# By timer: how a call ends whose answer never came.
+UNANSWERED = {
+    "commit": ("refused", "the ledger does not answer"),
+    "look": ("refused", "the interlocks could not be read in time"),
+    "act": ("unknown", "the action does not end; its outcome is unknown"),
+}
 
 
 def asked(s: State, e: ev.ToolAsked, now: float) -> None:
@@ -40,7 +53,7 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
     tool = next((tool for tool in s.config.tools if tool.name == e.name), None)
     checked = check(tool.parameters, e.arguments) if tool else None
     problem = checked.problem if checked else ""
-    decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, e.name, now, confirmed=False))
+    decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, tool, now, confirmed=False))
     if len(s.calls) >= MOST_OPEN_CALLS:
         decision = Decision(Verdict.REFUSE, "too_many", "One thing at a time, please.", "too many calls at once")
     if tool is None or checked is None or checked.values is None:
@@ -51,7 +64,9 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
     decide(s, call, decision, now)
 
 
-def facts(s: State, key: CallKey, tool: str, now: float, *, confirmed: bool) -> Facts:
+def facts(
+    s: State, key: CallKey, tool: Tool | None, now: float, *, confirmed: bool, contacts: Contacts | None = None
+) -> Facts:
     """What policy may know."""
     waiting = s.confirming
     return Facts(
@@ -62,14 +77,23 @@ def facts(s: State, key: CallKey, tool: str, now: float, *, confirmed: bool) -> 
         muted=s.muted,
         last_person_at=s.last_person_at,
         confirming=waiting is not None and waiting.key != key,
-        runs=tuple(s.runs.get(tool, ())),
+        runs=tuple(s.runs.get(tool.name, ())) if tool else (),
         confirmed=confirmed,
+        wall=s.wall if now - s.wall_at <= WALL_S else None,
+        locked_s=lockout.locked_s(s, tool, now) if tool else 0.0,
+        contacts=contacts,
     )
 
 
 def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
     """Do what policy said."""
+    if decision.verdict is Verdict.LOOK:
+        call.looking = True
+        s.emit(LookAround(call.key, call.tool.name))
+        s.set_timer(f"look:{call.key}", now + LOOK_S)
+        return
     tell_decision(s, call.tool.name, call.key, decision)
+    auditing.decided(s, call, decision, now)
     if decision.verdict is Verdict.ALLOW:
         commit(s, call, now)
     elif decision.verdict is Verdict.CONFIRM:
@@ -79,7 +103,16 @@ def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
         s.set_timer("confirm", now + call.tool.policy.confirm_s)
     else:
         call.state = move(CALL, call.state, Signal.REFUSED)
+        lockout.refused(s, call.tool, decision.code, now)
         finish(s, call, "refused", decision.say, decision.why, now)
+
+
+def looked(s: State, call: CallState, contacts: Contacts, now: float) -> None:
+    """Its interlocks have been read: judged once more, with everything else as it is by now."""
+    call.looking = False
+    s.clear_timer(f"look:{call.key}")
+    moment = facts(s, call.key, call.tool, now, confirmed=call.confirmed_at > 0, contacts=contacts)
+    decide(s, call, judge(call.tool, s.config.kiosk, "", moment), now)
 
 
 def tell_decision(s: State, tool: str, key: CallKey, decision: Decision) -> None:
@@ -93,6 +126,8 @@ def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) ->
     """A call that never became one: an unknown tool, or arguments that are none."""
     s.counts.calls_refused += 1
     tell_decision(s, e.name, e.key, decision)
+    auditing.unheard(s, e.key, e.name, e.arguments, decision)
+    lockout.refused(s, next((tool for tool in s.config.tools if tool.name == e.name), None), decision.code, now)
     output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
     s.emit(RecordOutcome(e.key, e.name, "refused", decision.why), SendOutput(e.key, output), AskResponse(e.key.session))
     show_refusal(s, now)
@@ -101,7 +136,7 @@ def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) ->
 def commit(s: State, call: CallState, now: float) -> None:
     """Write the intent down before anything moves."""
     call.state = move(CALL, call.state, Signal.ALLOWED if call.state is Call.ASKED else Signal.CONFIRMED)
-    s.runs.setdefault(call.tool.name, deque(maxlen=1000)).append(now)
+    s.runs.setdefault(call.tool.name, deque(maxlen=MOST_RUNS)).append(now)
     s.emit(CommitIntent(call.key, call.tool.name, call.raw))
     s.set_timer(f"commit:{call.key}", now + COMMIT_S)
 
@@ -118,6 +153,10 @@ def intent_committed(s: State, e: ev.IntentCommitted, now: float) -> None:
         finish(s, call, "duplicate", "That was already done.", "this call id has been used before", now)
         return
     call.state = move(CALL, call.state, Signal.COMMITTED)
+    if call.tool.dry_run:
+        call.state = move(CALL, call.state, Signal.ENDED)
+        finish(s, call, "dry_run", TRIAL, f"{call.tool.name} is on trial (dry_run): nothing was moved", now)
+        return
     s.emit(RunAction(call.key, call.tool.name, call.arguments))
     s.set_timer(f"act:{e.key}", now + longest_action_s(call) + ACT_MARGIN_S)
 
@@ -154,10 +193,11 @@ def action_ended(s: State, e: ev.ActionEnded, now: float) -> None:
 def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
     """A line really moved."""
     s.note("relay", f"{e.name} {'on' if e.on else 'off'}", relay=e.name, on=e.on, at=e.at)
+    call = next((c for c in s.calls.values() if c.state is Call.RUNNING and c.tool.name == e.name), None)
+    auditing.moved(s, call, e)
     if not e.on:
         return
     s.counts.relay_pulses += 1
-    call = next((c for c in s.calls.values() if c.state is Call.RUNNING and c.tool.name == e.name), None)
     if call is None:
         return
     # Said while the lock is released, not after: a visitor who hears "open" must find it open.
@@ -170,14 +210,14 @@ def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
 
 
 def call_expired(s: State, name: str, now: float) -> None:
-    """The ledger or the action does not answer (timers ``commit:KEY`` and ``act:KEY``)."""
+    """Ledger, action or interlocks do not answer (timers ``commit:KEY``, ``act:KEY`` and ``look:KEY``)."""
     kind, _, key = name.partition(":")
     call = next((call for call in s.calls.values() if str(call.key) == key), None)
     if call is None:
         return
     call.state = move(CALL, call.state, Signal.EXPIRED)
-    why = "the ledger does not answer" if kind == "commit" else "the action does not end; its outcome is unknown"
-    finish(s, call, "refused" if kind == "commit" else "unknown", call.tool.say_failed, why, now)
+    outcome, why = UNANSWERED[kind]
+    finish(s, call, outcome, call.tool.say_failed, why, now)
 
 
 def cancel_calls(s: State, why: str, which: Callable[[CallState], bool]) -> None:
@@ -202,14 +242,15 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
     del s.calls[call.key]
     s.clear_timer(f"commit:{call.key}")
     s.clear_timer(f"act:{call.key}")
+    s.clear_timer(f"look:{call.key}")
     s.emit(RecordOutcome(call.key, call.tool.name, outcome, why))
     s.note("tool", f"{call.tool.name}: {outcome} ({why})", tool=call.tool.name, call=call.key.call_id, outcome=outcome)
     if not (call.told and outcome == "done"):
         if outcome == "done" and call.tool.class_ != "read":
             s.cue("done")
         answer(s, call, outcome, say, result=result, speak=now is not None)
-    if outcome == "done":
-        s.counts.calls_done += 1
+    if outcome in ("done", "dry_run"):
+        s.counts.calls_done += outcome == "done"
         return
     s.counts.calls_refused += 1
     if now is not None:

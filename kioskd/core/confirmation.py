@@ -5,6 +5,7 @@ While a confirmation is pending, the talk button belongs to it: the press is con
 
 from __future__ import annotations
 
+from kioskd.core import auditing, lockout
 from kioskd.core.calls import decide, facts, finish
 from kioskd.core.effects import CutPlayback
 from kioskd.core.policy import Decision, Verdict, judge
@@ -21,6 +22,8 @@ NOBODY = "Nobody confirmed, so nothing was done."
 
 def press(s: State, call: CallState, at: float, now: float) -> None:
     """A press while a confirmation is pending: it belongs to the confirmation, never to talking."""
+    if call.confirmed_at:
+        return  # it has been confirmed already; its interlocks are being read once more
     if at <= call.asked_at:
         return  # the finger was there before the question
     s.pending_press = at
@@ -68,7 +71,8 @@ def confirmed(s: State, call: CallState, now: float) -> None:
     # The hand at the button is a person at this panel.
     s.last_person_at = now
     s.note("tool", "confirmed by hand", tool=call.tool.name, call=call.key.call_id)
-    again = judge(call.tool, s.config.kiosk, "", facts(s, call.key, call.tool.name, now, confirmed=True))
+    auditing.confirmed(s, call)
+    again = judge(call.tool, s.config.kiosk, "", facts(s, call.key, call.tool, now, confirmed=True))
     if again.verdict is Verdict.CONFIRM:
         again = Decision(Verdict.REFUSE, "confirm", call.tool.say_failed, "policy asks for a confirmation twice")
     if s.speaking:
@@ -85,4 +89,5 @@ def confirm_expired(s: State, now: float) -> None:
     s.clear_timer("hold")
     s.pending_press = None
     call.state = move(CALL, call.state, Signal.EXPIRED)
+    lockout.refused(s, call.tool, "expired", now)
     finish(s, call, "expired", NOBODY, f"nobody confirmed within {call.tool.policy.confirm_s:g} s", now)

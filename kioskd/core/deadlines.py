@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from kioskd.core import confirmation, examining, recording, turns
+from kioskd.core import announcing, confirmation, examining, recording, turns
 from kioskd.core.effects import CancelResponse, CutPlayback
 from kioskd.core.regions import PLAYING, RESPONSE, Signal, move
 from kioskd.core.state import State
@@ -103,8 +103,9 @@ TIMERS: Mapping[str, Callable[[State, float], None]] = {
     "confirm": confirmation.confirm_expired,
     "examine": examining.expired,
     "record": recording.expired,
+    announcing.TIMER: announcing.due,
+    announcing.STUCK_TIMER: announcing.stuck,
     "breath": flag_expired("breathing", False),
     "tail": flag_expired("tail", False),
     "refused": flag_expired("refused", False),
-    "session": flag_expired("rotate", True),
 }

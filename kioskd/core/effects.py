@@ -35,6 +35,13 @@ class CloseLink(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class Rest(Effect):
+    """Whether the conversation rests: the only moments at which the link may replace a session by another."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SendOutput(Effect):
     """The output of a tool call, once for each call. ``output`` is JSON text."""
 
@@ -132,6 +139,21 @@ class PlayCue(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class PlayAnnouncement(Effect):
+    """The turn of the announcement ``number`` has come."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementOver(Effect):
+    """It sounds no more; ``heard`` is False when somebody spoke over it, or the card never played it."""
+
+    number: int
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Mute(Effect):
     """Close (or reopen) the capture device."""
 
@@ -181,6 +203,30 @@ class RecordOutcome(Effect):
     tool: str
     outcome: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAround(Effect):
+    """Read the interlocks of this call's tool. Answered by InterlocksRead."""
+
+    key: CallKey
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepLock(Effect):
+    """Remember over a restart that a tool (empty: all that move something) is locked for ``for_s`` from now."""
+
+    tool: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Audit(Effect):
+    """A line for the audit trail. ``what`` is one word; ``data`` holds no speech and no secret."""
+
+    what: str
+    data: tuple[tuple[str, object], ...]
 
 
 # -- time, panel, owner --------------------------------------------------------------------------

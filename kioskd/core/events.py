@@ -139,11 +139,12 @@ class SessionReady(Event):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded(Event):
-    """The session is gone, with everything that belonged to it."""
+    """The session is gone, with what belonged to it. ``replaced``: at a quiet moment, and another follows at once."""
 
     session: str
     code: int
     reason: str
+    replaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def hindrance(s: State) -> str:
         return "The kiosk is muted: unmute it first, its microphone is needed."
     if s.examining:
         return "The doctor is at work already: wait until it is done."
-    if s.speaking or s.tail:
+    if s.speaking or s.tail or s.announcing:
         return "The kiosk speaks: try again when it is silent."
     return "Somebody uses the kiosk: try again when it is idle." if in_use(s) else ""
 

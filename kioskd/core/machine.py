@@ -10,9 +10,21 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from kioskd.config.sections import Config
-from kioskd.core import calls, examining, muting, opening, recording, sounding, turns
+from kioskd.core import announcing, calls, examining, muting, opening, recording, sounding, turns, vigil
+from kioskd.core import announce_events as ae
 from kioskd.core import events as ev
-from kioskd.core.effects import DuckPlayback, Effect, KeepOutput, Mute as MuteEffect, Quit, SetFeed, Show, WatchBargeIn
+from kioskd.core import house_events as he
+from kioskd.core.effects import (
+    DuckPlayback,
+    Effect,
+    KeepOutput,
+    Mute as MuteEffect,
+    Quit,
+    Rest,
+    SetFeed,
+    Show,
+    WatchBargeIn,
+)
 from kioskd.core.deadlines import TIMERS
 from kioskd.core.regions import MUTE, MuteSignal, move
 from kioskd.core.state import USUAL_TAIL_MS, State
@@ -83,7 +95,13 @@ HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
     ev.RecordAsked: recording.asked,
     ev.DoctorBegan: examining.began,
     ev.DoctorEnded: examining.ended,
+    ae.AnnouncementRendered: announcing.rendered,
+    ae.AnnouncementDropped: announcing.dropped,
     ev.StopAsked: stop_asked,
+    he.Suspended: vigil.suspended,
+    he.ClockTold: vigil.clock_told,
+    he.InterlocksRead: vigil.interlocks_read,
+    he.LedgerRead: vigil.ledger_read,
 }
 
 
@@ -145,6 +163,10 @@ class Machine:
         examining.look_around(s)
         rest(s, now)
         stay_open(s)
+        announcing.look_around(s, now)
+        if s.resting != s.rested:
+            s.rested = s.resting
+            s.emit(Rest(s.resting))
         self._feed()
         ducked = s.playing is Playing.DUCKED
         if ducked != s.ducked:
@@ -206,7 +228,7 @@ def phase(s: State) -> Phase:
 
 
 def rest(s: State, now: float) -> None:
-    """Whether the conversation rests; a resting session is closed after talk.linger_s, an old one at once."""
+    """Whether the conversation rests; a resting session is closed after talk.linger_s, or replaced by the link."""
     s.resting = (
         s.turn is Turn.QUIET
         and s.response is Response.NONE
@@ -216,9 +238,6 @@ def rest(s: State, now: float) -> None:
     )
     if not s.resting or not s.wanted:
         s.clear_timer("linger")
-        return
-    if s.rotate:
-        turns.unwant(s, "the session is as old as session.longest_s allows")
         return
     if "linger" not in s.timers and s.config.talk.mode != "open":
         s.set_timer("linger", now + s.config.talk.linger_s)

@@ -12,6 +12,7 @@ from typing import Sequence
 
 from kioskd.config.findings import confirms
 from kioskd.config.sections import Kiosk, Tool
+from kioskd.core.schedule import Wall, closed
 
 # What each class must hold beyond allow, arguments, mute, session and pace.
 FRESH = frozenset({"notify", "actuate", "access"})  # a person spoke or pressed lately
@@ -23,6 +24,7 @@ class Verdict(Enum):
     """What policy says."""
 
     ALLOW = "allow"
+    LOOK = "look"  # everything else holds; now its interlocks are read, and then it is judged again
     CONFIRM = "confirm"  # allowed as soon as a hand confirms it, if everything else still holds then
     REFUSE = "refuse"
 
@@ -45,6 +47,19 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Contacts:
+    """What was read of a tool's interlocks, for one call.
+
+    Attributes:
+        name: the interlock that does not hold; empty when a line could not be read.
+        problem: a sentence for the owner; empty when all of them hold.
+    """
+
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What policy may know of the moment. All times are monotonic seconds.
 
@@ -58,6 +73,9 @@ class Facts:
         confirming: another call is waiting for a hand.
         runs: when this tool was allowed to run, oldest first.
         confirmed: a hand has confirmed this very call.
+        wall: what the clock on the wall shows; None: nobody has told lately.
+        locked_s: so long the tool stays locked after refusals; 0: it is not.
+        contacts: its interlocks, read for this very judgement; None: not read.
     """
 
     now: float
@@ -69,6 +87,9 @@ class Facts:
     confirming: bool
     runs: Sequence[float]
     confirmed: bool
+    wall: Wall | None = None
+    locked_s: float = 0.0
+    contacts: Contacts | None = None
 
 
 def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decision:
@@ -84,15 +105,20 @@ def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decisi
         return _refuse(
             "unknown_tool", "I cannot do that.", "there is no tool of this name; see tools in the configuration"
         )
-    refusal = _ever(tool, problem) or _here(tool, kiosk, facts) or _pace(tool, facts)
+    refusal = (
+        _ever(tool, problem)
+        or _here(tool, kiosk, facts)
+        or _now(tool, facts)
+        or _pace(tool, facts)
+        or _contacts(facts)
+        or _queue(tool, facts)
+    )
     if refusal is not None:
         return refusal
+    if tool.policy.interlocks and facts.contacts is None:
+        return Decision(Verdict.LOOK, "look", "", f"the interlocks of {tool.name} are read")
     if not needs_hand(tool):
         return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}")
-    if facts.confirming:
-        return _refuse(
-            "busy_confirming", "One thing at a time, please.", "another call is waiting for its confirmation; ask again"
-        )
     if facts.confirmed:
         return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}, and a hand confirmed it")
     return Decision(
@@ -146,6 +172,33 @@ def _fresh(tool: Tool, facts: Facts) -> bool:
     if facts.last_person_at is None:
         return False
     return 0.0 <= facts.now - facts.last_person_at <= tool.policy.fresh_s
+
+
+def _now(tool: Tool, facts: Facts) -> Decision | None:
+    """Whether the clock, and what was refused before, let it run."""
+    shut = closed(tool.policy, facts.wall)
+    if shut is not None:
+        return _refuse(*shut)
+    # Written so that NaN denies.
+    if tool.class_ in SETTLED and not facts.locked_s <= 0.0:
+        why = f"{tool.name} is locked for another {facts.locked_s:.0f} s after too many refusals (lockout)"
+        return _refuse("locked", "That was refused too often. Please wait a few minutes, or ask a person.", why)
+    return None
+
+
+def _contacts(facts: Facts) -> Decision | None:
+    """Whether what was read of its interlocks forbids it."""
+    if facts.contacts is None or not facts.contacts.problem:
+        return None
+    return _refuse("interlock", "That is not possible right now.", facts.contacts.problem)
+
+
+def _queue(tool: Tool, facts: Facts) -> Decision | None:
+    """One hand serves one call at a time."""
+    if not (needs_hand(tool) and facts.confirming):
+        return None
+    why = "another call is waiting for its confirmation; ask again"
+    return _refuse("busy_confirming", "One thing at a time, please.", why)
 
 
 def _pace(tool: Tool, facts: Facts) -> Decision | None:

@@ -113,6 +113,9 @@ CALL: Mapping[Call, Mapping[Signal, Call]] = {
         Signal.ALLOWED: Call.COMMITTING,
         Signal.HELD_BACK: Call.CONFIRMING,
         Signal.REFUSED: Call.DONE,
+        # Its interlocks are being read.
+        Signal.EXPIRED: Call.DONE,
+        Signal.CANCELLED: Call.DONE,
     },
     Call.CONFIRMING: {
         Signal.CONFIRMED: Call.COMMITTING,

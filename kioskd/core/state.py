@@ -9,6 +9,7 @@ from typing import Mapping
 from kioskd.config.sections import Config, Tool
 from kioskd.core.effects import ClearTimer, Effect, Note, PlayCue, SetTimer
 from kioskd.core.regions import Mute
+from kioskd.core.schedule import Wall
 from kioskd.core.words import Call, CallKey, Feed, Link, Phase, Playing, Response, Turn
 
 # Deaf for this long after the last sample in half-duplex, where nobody measured the room: a small hall's echo has
@@ -17,6 +18,8 @@ USUAL_TAIL_MS = 250
 # Answers of the live session whose cut may still be told to the service. A cut is told within a period or three, so
 # the last few are plenty; a hostile service cannot make them more.
 REMEMBERED_ANSWERS = 8
+# Runs of one tool that are remembered for its rate: as many as ``policy.rate.count`` may ask for.
+MOST_RUNS = 1000
 # Of ``audio.cues``: no sound at all.
 SILENT = "silent"
 # The one button that talks and confirms (config: panel.talk).
@@ -35,6 +38,7 @@ class CallState:
     state: Call = Call.ASKED
     answered: bool = False  # the model has had its one output
     confirmed_at: float = 0.0
+    looking: bool = False  # its interlocks are being read
     told: bool = False  # the model knows that it is done, ahead of the end of the pulse
 
 
@@ -50,6 +54,7 @@ class Counts:
     calls_refused: int = 0
     calls_done: int = 0
     relay_pulses: int = 0
+    lockouts: int = 0
     stale_timers: int = 0
 
 
@@ -77,11 +82,14 @@ class State:
     echo_failed: bool = False  # echo: cancel does not cancel at the moment
     examining: bool = False  # the doctor measures the room: the kiosk is deaf to its own sweep
     stopping: bool = False  # the process ends: nothing is begun any more
-    rotate: bool = False  # the session is old: close it at the next quiet moment
     refused: bool = False  # the lamp shows a refusal for a moment
     down: dict[str, float] = field(default_factory=dict)  # buttons held, and since when
     calls: dict[CallKey, CallState] = field(default_factory=dict)
     runs: dict[str, deque[float]] = field(default_factory=dict)
+    refusals: dict[str, deque[float]] = field(default_factory=dict)  # by tool, and of all together (lockout.ALL)
+    locks: dict[str, float] = field(default_factory=dict)  # ... and until when they are locked
+    wall: Wall | None = None  # what the clock on the wall shows
+    wall_at: float = 0.0  # ... and when it was told
     pending_press: float | None = None  # the press that is confirming
     hold_due_at: float = 0.0  # when it has lasted long enough
     last_person_at: float | None = None
@@ -95,6 +103,10 @@ class State:
     ducked: bool = False
     shown: tuple[Phase, bool, bool, bool, bool] | None = None
     resting: bool = True
+    announcements: deque[int] = field(default_factory=deque)  # that are rendered and wait for their turn
+    announcing: int = 0  # the number of the one that sounds, or is about to
+    announced: bool = False  # ... and the card has begun to play it
+    rested: bool = True  # what the link was told of it last
     timers: dict[str, int] = field(default_factory=dict)
     generation: int = 0
     counts: Counts = field(default_factory=Counts)

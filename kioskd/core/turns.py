@@ -51,7 +51,6 @@ def want_again(s: State) -> None:
 def unwant(s: State, reason: str) -> None:
     """Let the session go."""
     s.wanted = False
-    s.rotate = False
     if s.opened_by_hand:
         s.talking = False
     s.emit(CloseLink(reason))
@@ -64,6 +63,10 @@ def rested(s: State, now: float) -> None:
     s.turn = move(TURN, s.turn, Signal.RESTED)
     s.rested_at = now
     s.clear_timer("longest_turn")
+    if s.link is Link.REFUSED and not s.session:
+        # No service may be asked (a spent budget, a bad key), and waiting will not change that: say so now.
+        lose_turn(s, now, "no service may be asked at the moment", cue="offline")
+        return
     s.set_timer("answer", now + s.config.talk.answer_s)
     if s.session:
         s.cue("understood")
@@ -140,7 +143,9 @@ def playback_started(s: State, e: ev.PlaybackStarted, now: float) -> None:
         answer_ms = round((e.at - s.rested_at) * 1000)
         s.note("latency", f"{answer_ms} ms from the end of speech to the first sound", answer_ms=answer_ms)
         s.rested_at = None
-    s.note("speech", "the kiosk speaks" if answers else "a cue sounds", answer=answers)
+    other = "the doctor's sweep sounds" if s.examining else "an announcement sounds" if s.announcing else "a cue sounds"
+    what = "the kiosk speaks" if answers else other
+    s.note("speech", what, answer=answers)
     if s.turn is Turn.LISTENING and s.half_duplex:
         if s.talking:
             barge_in(s, "the talk button is held")
@@ -166,8 +171,6 @@ def session_ready(s: State, e: ev.SessionReady, now: float) -> None:
     """A session takes audio."""
     s.session, s.endpoint = e.session, e.endpoint
     s.answers.clear()
-    s.rotate = False
-    s.set_timer("session", now + s.config.session.longest_s)
     s.note("session", "ready", session=e.session, endpoint=e.endpoint)
     if s.turn is Turn.WAITING:
         s.cue("understood")
@@ -181,10 +184,12 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
     s.answers.clear()
     unheard = s.response is Response.STREAMING and not s.speaking
     s.response = move(RESPONSE, s.response, Signal.LOST)
-    for timer in ("session", "stream", "settle"):
+    for timer in ("stream", "settle"):
         s.clear_timer(timer)
     s.note("session", f"ended ({e.code}): {e.reason}", code=e.code)
     cancel_calls(s, "the session ended", lambda call: call.key.session == e.session)
+    if e.replaced:
+        return  # nothing of a turn has gone up: what a visitor says from here on waits for the next one
     if s.turn is not Turn.QUIET:
         lose_turn(s, now, f"the session ended ({e.code})")
     elif unheard and not s.stopping:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
 import uuid
-from typing import Callable
+from typing import Callable, Sequence
 
 from kioskd.core.resample import make_resampler
 from kioskd.core.words import Link
@@ -12,15 +14,22 @@ from kioskd.lanes import UPLINK_HZ
 from kioskd.link.client import Target, dial
 from kioskd.link.conversation import Conversation
 from kioskd.link.endpoints import EndpointSetup
-from kioskd.link.failures import Ending, Failure, LinkError
+from kioskd.link.failures import Cause, Ending, Failure, LinkError
+from kioskd.link.memory import Carried, Line
 from kioskd.link.ports import Ports
 from kioskd.link.record import Record
 from kioskd.link.redaction import Scrub
 from kioskd.link.waker import Waker
 from kioskd.wire.errors import LocalError
 from kioskd.wire.address import connect_headers, connect_subprotocols, connect_url
+from kioskd.wire.frames import configure_size
 from kioskd.wire.profile import Trouble
 from kioskd.wire.session import Session, Setup
+
+log = logging.getLogger(__name__)
+
+# A call that has just begun was begun in the network that there is now. A guess.
+YOUNG_S = 1.0
 
 
 class Attempt:
@@ -32,6 +41,9 @@ class Attempt:
         ticked: called whenever the watch has looked, at least every ``tick_s``.
 
     Attributes:
+        endpoint: its name.
+        greets: the model speaks first.
+        used: a conversation is on, or was, in its session or for it.
         conversation: None until somebody answered, and after the end.
     """
 
@@ -45,7 +57,10 @@ class Attempt:
         ticked: Callable[[], None],
     ) -> None:
         self._setup = setup
-        self._greet = greet
+        self.endpoint = setup.name
+        self.greets = greet
+        self.used = False
+        self._began_at = ports.clock()
         self._voiceless = voiceless
         self._ports = ports
         self._record = record
@@ -54,12 +69,26 @@ class Attempt:
         self._goodbye: str | None = None
         self.conversation: Conversation | None = None
 
-    def hang_up(self, reason: str) -> None:
-        """End it on purpose, however far it got. What waits in the uplink lane for its session is given up now."""
+    def hang_up(self, reason: str, replaced: bool = False) -> None:
+        """End it on purpose, however far it got. What waits in the uplink lane for its session is given up now.
+
+        Args:
+            replaced: another follows at once; nothing waits for this one, so what comes is left for the next.
+        """
         self._goodbye = reason
         if self.conversation is not None:
-            self.conversation.hang_up(reason)
+            self.conversation.hang_up(reason, replaced)
         self._news.wake()
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is being ended on purpose."""
+        return self._goodbye is not None
+
+    def redial(self, reason: str) -> None:
+        """Give up a call that nobody has answered yet, unless it has only just begun."""
+        if self.conversation is None and self._ports.clock() - self._began_at >= YOUNG_S:
+            self.hang_up(reason)
 
     async def run(self) -> Ending:
         """Until its end. Cancelling this drops the connection."""
@@ -91,33 +120,33 @@ class Attempt:
         """From the dial to the end of the session."""
         name = self._setup.name
         self._record.set(Link.CONNECTING, name, f"calling {name}")
+        key, tokens = None, self._setup.tokens
         try:
-            target, session = self._prepare()
+            key = self._setup.read_key() if tokens is None else await tokens.token()
+            target, session, items = self._prepare(key)
             # Not on the loop: where the rates differ its first one imports numpy, a tenth of a second.
             resampler = await asyncio.to_thread(make_resampler, UPLINK_HZ, self._setup.profile.in_rate_hz)
             connection = await dial(target)
         except LinkError as error:
-            return Ending(error.failure)
+            return Ending(error.failure if tokens is None or key is None else tokens.judged(key, error.failure))
         except (LocalError, ValueError, OSError) as error:
             # A key that cannot be read, a configuration that no session would take.
-            return Ending(Failure(Trouble.FATAL, str(error)))
-        self._record.totals.connects += 1
+            return Ending(Failure(Trouble.FATAL, str(error), cause=Cause.KEY))
         self._record.set(Link.HANDSHAKE, name, f"{name} answered; the session is being set up")
         self.conversation = conversation = Conversation(
-            self._setup, session, connection, target.scrub, self._ports, resampler
+            self._setup, session, connection, target.scrub, self._ports, resampler, items
         )
+        self._record.connected(name, conversation.traffic)
         self._news.wake()
         try:
             return await conversation.run()
         finally:
             self.conversation = None
-            self._record.totals.add_traffic(*conversation.traffic())
+            self._record.disconnected(name, conversation.traffic)
 
-    def _prepare(self) -> tuple[Target, Session]:
+    def _prepare(self, key: str | None) -> tuple[Target, Session, Sequence[Line]]:
         """Raises LocalError, ValueError or OSError where a person has to change something."""
         setup, profile = self._setup, self._setup.profile
-        key = setup.read_key()
-        voice = setup.voice or profile.default_voice(setup.model or profile.default_model)
         target = Target(
             profile=profile,
             url=connect_url(profile, setup.url, setup.model, key, setup.auth, uuid.uuid4().hex),
@@ -126,13 +155,41 @@ class Attempt:
             scrub=Scrub(key),
             open_timeout_s=setup.connect_timeout_s,
             close_timeout_s=self._ports.limits.goodbye_s,
+            proxy=setup.read_proxy(),
+            wall=self._ports.wall,
         )
-        wire_setup = Setup(
-            instructions=setup.instructions,
-            voice=None if self._voiceless else voice,
-            tools=tuple(setup.tools),
-            greet=self._greet,
-            model=setup.model,
-            out_rate_hz=setup.out_rate_hz,
-        )
-        return target, Session(profile, wire_setup)
+        carried = Carried()
+        if self._ports.memory is not None:
+            carried = self._ports.memory.carried(self._ports.clock(), bool(profile.replay_text))
+        return target, self._session(carried.summary), carried.items
+
+    def _session(self, summary: str) -> Session:
+        """A fresh session, told of what was said before in this conversation as far as there is room for it."""
+        profile = self._setup.profile
+        bare = setup_of(self._setup, self.greets, self._voiceless)
+        if summary:
+            told = "\n\n".join(part for part in (bare.instructions, summary) if part)
+            try:
+                return Session(profile, dataclasses.replace(bare, instructions=told))
+            except LocalError:
+                log.info("= what was said before is not told to %s: there is no room for it", self.endpoint)
+        return Session(profile, bare)
+
+
+def setup_of(setup: EndpointSetup, greet: bool = False, voiceless: bool = False) -> Setup:
+    """What the wire is told of an endpoint's session."""
+    profile = setup.profile
+    voice = setup.voice or profile.default_voice(setup.model or profile.default_model)
+    return Setup(
+        instructions=setup.instructions,
+        voice=None if voiceless else voice,
+        tools=tuple(setup.tools),
+        greet=greet,
+        model=setup.model,
+        out_rate_hz=setup.out_rate_hz,
+    )
+
+
+def check_size(setup: EndpointSetup) -> None:
+    """Raise LocalError where a service could not work with these instructions and tools."""
+    configure_size(setup.profile, setup_of(setup))

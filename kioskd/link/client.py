@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import socket
 import ssl
@@ -17,13 +16,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from kioskd.link.failures import Failure, LinkError, of_network, of_timeout, retry_after_s
+from kioskd.config.addresses import is_loopback
+from kioskd.link.failures import Failure, LinkError, of_name, of_timeout
+from kioskd.link.portal import explained
+from kioskd.link.proxy import HAPPY_EYEBALLS_S, Proxy, socket_through
 from kioskd.link.redaction import Scrub
+from kioskd.link.refusals import Answer, of_close, of_upgrade
 from kioskd.wire.profile import Profile, Trouble
-from kioskd.wire.verdicts import close_class, http_class
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.datastructures import Headers
     from websockets.exceptions import ConnectionClosed
 
 # Frames that may wait unread before TCP holds the service back; each may be as large as the profile allows.
@@ -36,11 +39,14 @@ MOST_FRAGMENTS = 4096
 # RFC 6455, 7.4.1
 POLICY_VIOLATION = 1008
 
-# Dialects reference 8.7. Beside the pings of the profile: whichever notices first that a peer vanished.
+# Dialects reference 8.7. Beside the pings of the profile: whichever notices first that a peer vanished. With these
+# numbers a peer whose packets no longer come is noticed within 25 s: 20 s behind the first byte that it does not
+# acknowledge, and where nothing is sent a keep-alive goes out after 15 s. A peer that something on the way still
+# acknowledges for (a proxy, a NAT box) is noticed by the ping alone: ping_interval_s + ping_timeout_s, 50 s.
 TCP_USER_TIMEOUT_MS = 20_000
-
-# RFC 8305, 5: how long the first address has for itself before the next one is tried beside it.
-HAPPY_EYEBALLS_S = 0.25
+KEEP_ALIVE_IDLE_S = 15
+KEEP_ALIVE_INTERVAL_S = 5
+KEEP_ALIVE_COUNT = 3
 
 # The library writes request lines at DEBUG, and Hydra's request line holds the key: this logger never goes below INFO,
 # whatever the owner asks of the others.
@@ -58,6 +64,7 @@ class Target:
         subprotocols: to offer; MythicDot's hold the key (dialects reference 2.3).
         open_timeout_s: DNS, TCP, TLS and upgrade together.
         close_timeout_s: how long a goodbye may take.
+        proxy: None: straight.
         wall: the time of day in seconds since 1970.
     """
 
@@ -68,6 +75,7 @@ class Target:
     subprotocols: Sequence[str] = field(default=(), repr=False)
     open_timeout_s: float = 10.0
     close_timeout_s: float = 1.0
+    proxy: Proxy | None = None
     wall: Callable[[], float] = time.time
 
     @property
@@ -93,7 +101,7 @@ class Connection:
         pieces: list[str | bytes] = []
         try:
             async for piece in self._socket.recv_streaming():
-                pieces.append(piece)
+                pieces.append(piece if isinstance(piece, str) else bytes(piece))  # some versions give bytearrays
                 if len(pieces) > MOST_FRAGMENTS:
                     sentence = f"{self._target.host} sent a frame in more than {MOST_FRAGMENTS} pieces"
                     raise LinkError(Failure(Trouble.TRANSPORT, sentence, close_code=POLICY_VIOLATION))
@@ -120,6 +128,15 @@ class Connection:
         except TimeoutError:
             self.abort()
 
+    async def alive(self, within_s: float) -> bool:
+        """Whether the peer answers a ping in that time: for when the network changed under an open connection."""
+        try:
+            async with asyncio.timeout(within_s):
+                await (await self._socket.ping())
+        except (TimeoutError, _closed_error()):
+            return False
+        return True
+
     def abort(self) -> None:
         """Drop the connection without a word. ``receive`` raises soon after."""
         self._socket.transport.abort()
@@ -137,36 +154,55 @@ async def dial(target: Target) -> Connection:
         LinkError: it could not be opened; the failure says why.
     """
     refuse_in_the_clear(target.url)
-    encrypted = target.url.startswith("wss:")
+    proxy = target.proxy
     try:
         # Reading the certificate bundle takes tens of milliseconds on a small board: not on the loop.
+        encrypted = target.url.startswith("wss:")
         context = await asyncio.to_thread(ssl.create_default_context) if encrypted else None
         async with asyncio.timeout(target.open_timeout_s):
-            opened = await _dialer()(
-                target.url,
-                additional_headers=dict(target.headers),
-                subprotocols=list(target.subprotocols) or None,
-                compression=None,  # speech in base64 does not pay for it: 70 us a frame for half the bytes
-                proxy=None,  # an appliance does not follow the environment of whoever started it
-                open_timeout=None,
-                close_timeout=target.close_timeout_s,
-                ping_interval=target.profile.ping_interval_s,
-                ping_timeout=target.profile.ping_timeout_s,
-                max_size=target.profile.max_frame_bytes,
-                max_queue=LONGEST_QUEUE,
-                logger=_library_log,
-                ssl=context,
-                happy_eyeballs_delay=HAPPY_EYEBALLS_S,
-            )
+            opened = await _open(target, context)
     except TimeoutError:
-        raise LinkError(of_timeout(target.host, target.open_timeout_s)) from None
+        through = target.host if proxy is None else f"{target.host} (through {proxy.name})"
+        raise LinkError(of_timeout(through, target.open_timeout_s)) from None
+    except UnicodeError:
+        raise LinkError(of_name(target.host)) from None
     except OSError as error:
-        raise LinkError(of_network(error, target.host, target.wall())) from None
+        raise LinkError(await explained(error, target.host, target.wall(), proxy)) from None
     except _handshake_errors() as error:
         # ``from None`` here and above: the library's texts may hold the URL, and the URL the key.
         raise LinkError(_of_refusal(error, target)) from None
     _set_socket(opened.transport.get_extra_info("socket"))
     return Connection(opened, target)
+
+
+async def _open(target: Target, context: ssl.SSLContext | None) -> ClientConnection:
+    sock: socket.socket | None = None
+    if target.proxy is not None:
+        # Our own tunnel and not the library's, which before 17.4 sends a password as the address spells it.
+        sock = await socket_through(target.proxy, target.host, urlsplit(target.url).port or (443 if context else 80))
+    try:
+        opened: ClientConnection = await _dialer()(
+            target.url,
+            additional_headers=dict(target.headers),
+            subprotocols=list(target.subprotocols) or None,
+            compression=None,  # speech in base64 does not pay for it: 70 us a frame for half the bytes
+            proxy=None,
+            sock=sock,
+            open_timeout=None,
+            close_timeout=target.close_timeout_s,
+            ping_interval=target.profile.ping_interval_s,
+            ping_timeout=target.profile.ping_timeout_s,
+            max_size=target.profile.max_frame_bytes,
+            max_queue=LONGEST_QUEUE,
+            logger=_library_log,
+            ssl=context,
+            happy_eyeballs_delay=HAPPY_EYEBALLS_S,
+        )
+    except BaseException:
+        if sock is not None:
+            sock.close()  # nobody took it over, or whoever did has closed it
+        raise
+    return opened
 
 
 def refuse_in_the_clear(url: str) -> None:
@@ -177,21 +213,6 @@ def refuse_in_the_clear(url: str) -> None:
     if parts.scheme == "ws" and not is_loopback(parts.hostname):
         sentence = f"ws:// would send the key and the visitor's voice to {parts.hostname} in the clear; use wss://"
         raise LinkError(Failure(Trouble.FATAL, sentence))
-
-
-def host_of(url: str) -> str:
-    """The host's name in a URL."""
-    return urlsplit(url).hostname or ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine by its very name (nothing is looked up)."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def preload() -> None:
@@ -236,6 +257,10 @@ def _set_socket(sock: socket.socket | None) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # tcp(7): unacknowledged data older than this breaks the connection; the kernel's own patience is 15 minutes.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_COUNT)
 
 
 def _of_refusal(error: Exception, target: Target) -> Failure:
@@ -245,47 +270,23 @@ def _of_refusal(error: Exception, target: Target) -> Failure:
         return Failure(Trouble.FATAL, "service.url is not an address of the form wss://HOST/PATH")
     if not isinstance(error, InvalidStatus):
         return Failure(Trouble.TRANSPORT, f"{target.host} answered, but not as a WebSocket server does")
-    status = error.response.status_code
-    patience_s = retry_after_s(error.response.headers.get("Retry-After"), target.wall())
-    trouble = http_class(target.profile, status)
-    return Failure(
-        trouble, _http_sentence(status, target.host, patience_s), http_status=status, retry_after_s=patience_s
+    headers = error.response.headers
+    answer = Answer(
+        error.response.status_code,
+        _first(headers, "Location"),
+        _first(headers, "Retry-After"),
+        _first(headers, "Date"),
     )
+    return of_upgrade(answer, target.profile, target.host, target.wall())
 
 
-def _http_sentence(status: int, host: str, patience_s: float | None) -> str:
-    if status == 401:
-        return f"{host} does not accept the API key (HTTP 401); check service.key"
-    if status == 403:
-        return f"{host} does not allow this key to use the service (HTTP 403); check the plan and service.url"
-    if status == 404:
-        return f"{host} does not know this address (HTTP 404); check service.url"
-    if status in (429, 503):
-        patience = f"; it asks to wait {patience_s:.0f} s" if patience_s is not None else ""
-        return f"{host} is at capacity (HTTP {status}){patience}"
-    if 300 <= status < 400:
-        return f"{host} redirects elsewhere (HTTP {status}), which is not followed; set service.url to the new address"
-    if status < 300:
-        return f"{host} answered HTTP {status} instead of a WebSocket; is a login page of the network in between?"
-    return f"{host} refused the connection (HTTP {status})"
+def _first(headers: Headers, name: str) -> str:
+    """A header that should stand there once; a peer that sends it more often is not argued with."""
+    found = headers.get_all(name)
+    return found[0] if found else ""
 
 
 def _of_close(error: ConnectionClosed, target: Target, before_ready: bool) -> Failure:
-    """Sort the end of a connection: by what the peer said, by what we said, or by its silence."""
-    if error.rcvd is not None:
-        code, reason = error.rcvd.code, target.scrub.brief(error.rcvd.reason)
-        sentence = f"{target.host} closed the session ({code}{': ' + reason if reason else ''})"
-        return Failure(close_class(target.profile, code, reason, before_ready), sentence, close_code=code)
-    if error.sent is None:
-        return Failure(Trouble.TRANSPORT, f"the connection to {target.host} broke", close_code=1006)
-    code = error.sent.code
-    if code == 1011:
-        # The library closes with 1011 by itself when a ping stays unanswered (dialects reference 8.6).
-        sentence = f"{target.host} did not answer a ping within {target.profile.ping_timeout_s:g} s"
-    elif code == 1009:
-        sentence = f"{target.host} sent a frame larger than {target.profile.max_frame_bytes // 2**20} MiB"
-    elif code in (1002, 1007):
-        sentence = f"{target.host} broke the WebSocket protocol ({code})"
-    else:
-        sentence = f"the session with {target.host} was closed from here ({code})"
-    return Failure(Trouble.TRANSPORT, sentence, close_code=code)
+    received = None if error.rcvd is None else (error.rcvd.code, target.scrub.brief(error.rcvd.reason))
+    sent = None if error.sent is None else error.sent.code
+    return of_close(received, sent, target.profile, target.host, before_ready)

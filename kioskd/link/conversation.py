@@ -7,10 +7,9 @@ first sees that it is over says so through ``_end``; everybody else follows.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import uuid
-from typing import Awaitable, Mapping
+from typing import Awaitable, Mapping, Sequence
 
 from kioskd.core.events import ServiceComplained, SessionEnded
 from kioskd.core.resample import Resampler
@@ -23,13 +22,16 @@ from kioskd.link.downlink import Downlink, Placed
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.failures import Ending, Failure, LinkError
 from kioskd.link.limits import Allowance
+from kioskd.link.memory import Line
+from kioskd.link.orders import Orders
 from kioskd.link.patience import Patience
 from kioskd.link.ports import Ports
-from kioskd.link.reader import Heard, Reader
+from kioskd.link.reader import Reader
 from kioskd.link.redaction import Scrub
 from kioskd.link.replies import Replies
+from kioskd.link.term import Term, term_of
 from kioskd.link.translate import event_of, failure_of
-from kioskd.link.writer import NEVER, Sent, Writer
+from kioskd.link.writer import NEVER, Writer
 from kioskd.wire import facts
 from kioskd.wire.errors import LocalError
 from kioskd.wire.profile import Trouble
@@ -38,9 +40,10 @@ from kioskd.wire.session import Session
 log = logging.getLogger(__name__)
 
 GOODBYE, VANISHED = 1000, 1006  # RFC 6455, 7.4.1
+WELL_BELOW = 0.7  # of the service's idle limit: a keep-alive that is late by a third of it still counts
 
 
-class Conversation:
+class Conversation(Orders):
     """One session over one connection. Loop only.
 
     Args:
@@ -48,9 +51,12 @@ class Conversation:
         session: not yet fed.
         connection: open; it is closed when ``run`` returns.
         resampler: from the lane's rate to the dialect's; None: one is made here.
+        items: what was said in the session that this one takes over from.
 
     Attributes:
         endpoint: the name of whose session it is.
+        term: how long it may last.
+        mismatches: what of it is not what was asked for, in sentences.
         id: the session's id, from ``session.created`` on.
         ready: audio may flow, or could until it was ``over``.
         over: how it ended, as soon as it has; the goodbye may still take a moment.
@@ -65,6 +71,7 @@ class Conversation:
         scrub: Scrub,
         ports: Ports,
         resampler: Resampler | None = None,
+        items: Sequence[Line] = (),
     ) -> None:
         self._setup = setup
         self._session = session
@@ -82,9 +89,12 @@ class Conversation:
         self._ready_at = 0.0
         self.over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._close_code: int | None = None
-        self.endpoint = setup.name
-        self.id = ""
-        self.ready = False
+        self._items = items
+        self._asked: dict[str, str] = {}  # names of the tools that were called and have not answered, by call id
+        self._proof: asyncio.Task[None] | None = None
+        self.term = Term()
+        self.mismatches: Sequence[str] = ()
+        self.endpoint, self.id, self.ready = setup.name, "", False
         self.config: Mapping[str, object] = {}
 
     # -- its life --------------------------------------------------------------------------------
@@ -97,6 +107,7 @@ class Conversation:
             return await self.over
         finally:
             self._patience.stop()
+            tasks += [self._proof] if self._proof is not None else []
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -106,9 +117,21 @@ class Conversation:
                 # The sentences are for us, not for the peer: no reason.
                 await self._connection.close(self._close_code)
 
-    def hang_up(self, reason: str) -> None:
-        """End it on purpose. From here on nothing is taken from the uplink lane for it."""
-        self._end(Failure(Trouble.NORMAL, reason, close_code=GOODBYE), GOODBYE, ours=True)
+    def hang_up(self, reason: str, replaced: bool = False) -> None:
+        """End it on purpose; nothing more is taken from the lane. ``replaced``: what comes there is for the next."""
+        self._end(Failure(Trouble.NORMAL, reason, close_code=GOODBYE), GOODBYE, ours=True, replaced=replaced)
+
+    def prove(self) -> None:
+        """Have the peer answer a ping, or give the connection up: the network under it has changed."""
+        if self._proof is None or self._proof.done():
+            self._proof = asyncio.create_task(self._prove(), name=f"proof of {self.endpoint}")
+
+    async def _prove(self) -> None:
+        pong_s = self._ports.limits.pong_s
+        if not await self._connection.alive(pong_s):
+            sentence = f"the network changed, and {self.endpoint} did not answer within {pong_s:g} s"
+            # Used up, not at fault: the next one is called at once.
+            self._end(Failure(Trouble.EXPIRY, sentence, close_code=VANISHED), None)
 
     def watch(self, now: float) -> float:
         """End it if a deadline has passed. Returns when the next one will (monotonic seconds)."""
@@ -120,7 +143,14 @@ class Conversation:
             earliest = min(earliest, at)
         return earliest
 
-    def _end(self, failure: Failure, close_code: int | None, ours: bool = False, voice: bool = False) -> None:
+    def _end(
+        self,
+        failure: Failure,
+        close_code: int | None,
+        ours: bool = False,
+        voice: bool = False,
+        replaced: bool = False,
+    ) -> None:
         """The first one to say so decides. ``close_code``: None means without a goodbye."""
         if self.over.done():
             return
@@ -131,8 +161,9 @@ class Conversation:
             # this one would be nonsense there.
             self._ports.uplink.attach(None)
             self._writer.stop()
-            dropped = self._ports.uplink.clear()
-            self._ports.report(SessionEnded(self.id, failure.close_code or VANISHED, failure.sentence))
+            dropped = 0 if replaced else self._ports.uplink.clear()
+            failure = failure if ours else self.term.named(failure, self.endpoint, self._clock())
+            self._ports.report(SessionEnded(self.id, failure.close_code or VANISHED, failure.sentence, replaced))
         self.over.set_result(Ending(failure, self.ready, engaged, dropped, ours, voice))
 
     async def _guarded(self, part: Awaitable[None]) -> None:
@@ -148,55 +179,6 @@ class Conversation:
             # The boundary of these two tasks: a bug here costs this session, not the daemon.
             log.exception("= the session with %s is given up", self._setup.name)
             self._end(Failure(Trouble.TRANSPORT, "an error in the link itself; the journal has the traceback"), GOODBYE)
-
-    # -- what others want of it ------------------------------------------------------------------
-
-    def wake(self) -> None:
-        """The uplink lane rang."""
-        self._writer.wake()
-
-    def send_output(self, call_id: str, output: str) -> None:
-        """The output of a tool call."""
-        self._writer.queue(self._session.tool_output(call_id, output))
-        self._replies.answered(call_id, self._clock())
-
-    def send_text(self, text: str) -> None:
-        """A text item."""
-        self._writer.queue(self._session.text(text))
-
-    def ask_response(self) -> None:
-        """Let the model speak, once all calls are answered and it is quiet."""
-        self._replies.want(self._clock())
-        self._writer.wake()
-
-    def cancel_response(self, response: str, spoken_over: bool = False) -> None:
-        """Stop generating. ``spoken_over``: the visitor's speech is the reason."""
-        if self._barge.cancel(response, spoken_over):
-            self._writer.queue(self._session.cancel(response))
-            self._patience.cancelled(response)
-
-    def truncate(self, response: str, heard_ms: int) -> None:
-        """Only so much of it was heard; told where the dialect has a word for it (Hydra: none, reference A7)."""
-        for frame in self._session.truncate(response, heard_ms):
-            self._writer.queue(frame)
-
-    def traffic(self) -> tuple[float, Sent, Heard]:
-        """Seconds in session, and what went up and came down so far."""
-        session_s = self._clock() - self._ready_at if self.ready else 0.0
-        return session_s, self._writer.sent, self._reader.heard
-
-    def snapshot(self) -> dict[str, object]:
-        """For status."""
-        _, sent, heard = self.traffic()
-        return {
-            "session": self.id,
-            "config": dict(self.config),
-            **sent.shown(),
-            **heard.shown(),
-            "overlong_s": round(self._downlink.overlong_s, 3),
-            "rtt_ms": None if self._connection.rtt_s is None else round(self._connection.rtt_s * 1000, 1),
-            "wire": dataclasses.asdict(self._session.counters),
-        }
 
     # -- what the service says -------------------------------------------------------------------
 
@@ -214,6 +196,7 @@ class Conversation:
             case facts.Audio():
                 return self._play(fact)
             case facts.Created():
+                self._limit(fact.expires_at)
                 # Part of every call's key, so it must never be the same twice.
                 self.id = fact.session or f"unnamed-{uuid.uuid4().hex}"
                 self._phase_since = self._clock()
@@ -232,9 +215,20 @@ class Conversation:
         if event is not None:
             self._ports.report(event)
 
+    def _limit(self, expires_at: int | None) -> None:
+        """The session has begun: how long may it last?"""
+        left_s = None if expires_at is None else expires_at - self._ports.wall()
+        self.term = term_of(self._clock(), self._setup.profile, self._ports.options, left_s)
+
     def _begin(self, fact: facts.Ready) -> None:
         talk = self._ports.talk
         self.config = fact.config
+        self.mismatches = fact.mismatches
+        if self._session.setup.instructions != self._setup.instructions:
+            # They hold what was said before, which is nobody's to read in status.
+            self.config = {key: value for key, value in fact.config.items() if key != "instructions"}
+        for role, text in self._items:
+            self._writer.queue(self._session.replayed(role, text))
         self.ready = True
         self._ready_at = self._clock()
         self._connection.before_ready = False
@@ -243,7 +237,7 @@ class Conversation:
             chunk_s=CHUNK_MS / 1000,
             catch_up=self._setup.profile.catch_up,
             end_of_turn_s=talk.end_of_turn_s,
-            keepalive_s=talk.keepalive_s,
+            keepalive_s=min(talk.keepalive_s, WELL_BELOW * self._setup.profile.idle_close_s or NEVER),
         )
         self._ports.on_ready(self.endpoint, self.id)
         self._writer.begin(pacer)
@@ -268,9 +262,14 @@ class Conversation:
                 self._writer.turn_ended(answered=True)
             case facts.Ended():
                 self._replies.done()
+                if fact.status == "cancelled":
+                    self._patience.cut()
                 self._ports.on_ended(fact)
             case facts.ToolCalled():
                 self._replies.asked(fact.call_id, self._clock())
+                self._asked[fact.call_id] = fact.name
+            case facts.Said() if self._ports.memory is not None:
+                self._ports.memory.said(fact.role, fact.text, self._clock(), fact.piece)
 
     def _play(self, audio: facts.Audio) -> None:
         placed = self._downlink.put(audio)

@@ -24,6 +24,12 @@ class Limits:
         overlong_s: so much audio beyond a full playback lane ends the session.
         parse_s: the reader yields to the loop after this much work.
         events_a_second: control frames that a service may send in one second.
+        well_s: a service that another took over from must be well for so long before it is asked again; doubles with
+            every time that this proves wrong.
+        well_probes: and so many probes in a row must have come through.
+        well_probe_s: it is probed this often meanwhile.
+        pong_s: after a change of the network a connection must answer a ping within this.
+        spoilt: so many closes with 1007 within ``spoilt_s`` are a refusal (dialects reference 8.6).
         bad_frames: so many refused frames of ours within ``bad_frames_s`` end the session (dialects reference 8.6).
     """
 
@@ -45,6 +51,12 @@ class Limits:
     overlong_s: float = 60.0
     parse_s: float = 0.002
     events_a_second: int = 200
+    well_s: float = 60.0
+    well_probes: int = 3
+    well_probe_s: float = 20.0
+    pong_s: float = 3.0
+    spoilt: int = 3
+    spoilt_s: float = 300.0
     bad_frames: int = 10
     bad_frames_s: float = 60.0
 

@@ -8,6 +8,9 @@ from typing import Callable
 
 from kioskd.wire.session import Session
 
+# So long may audio of a cut answer still come, where the service does not say whose it is (dialects reference 8.4).
+LATE_S = 2.0
+
 
 class Patience:
     """Waits for words that a dialect may leave out.
@@ -29,6 +32,11 @@ class Patience:
         """This answer was cancelled: the service may or may not say that it has ended."""
         patience_s = self._session.profile.cancel_patience_s or float("inf")
         self._begin("cancel", patience_s, partial(self._session.assume_done, response))
+
+    def cut(self) -> None:
+        """An answer was cut: what still comes without a name is of it, for a while."""
+        self._session.hush(True)
+        self._begin("hush", LATE_S, partial(self._session.hush, False))
 
     def stop(self) -> None:
         """The session is over."""

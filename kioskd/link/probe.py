@@ -9,36 +9,55 @@ import time
 from typing import Callable
 from urllib.parse import urlsplit
 
-from kioskd.link.client import HAPPY_EYEBALLS_S, is_loopback
+from kioskd.config.addresses import is_loopback
+from kioskd.link import portal
 from kioskd.link.endpoints import EndpointSetup
-from kioskd.link.failures import Failure, of_network, of_timeout
+from kioskd.link.failures import Cause, Failure, LinkError, of_name, of_timeout
 from kioskd.link.limits import Limits
+from kioskd.link.proxy import HAPPY_EYEBALLS_S, Proxy, tunnel
 from kioskd.wire.profile import Trouble
 
 log = logging.getLogger(__name__)
 
 
-async def probe(url: str, timeout_s: float, wall: Callable[[], float] = time.time) -> Failure | None:
-    """DNS, TCP and TLS; None when all is well. Loop only.
+async def probe(
+    url: str, timeout_s: float, wall: Callable[[], float] = time.time, proxy: Proxy | None = None
+) -> Failure | None:
+    """DNS, TCP and TLS, the way that a session would take; None when all is well. Loop only.
 
     Args:
         url: without a key.
         wall: the time of day in seconds since 1970, for sentences about certificates.
+        proxy: None: straight.
     """
     parts = urlsplit(url)
     host, encrypted = parts.hostname or "", parts.scheme == "wss"
     try:
         context = await asyncio.to_thread(ssl.create_default_context) if encrypted else None
         async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(
-                host, parts.port or (443 if encrypted else 80), ssl=context, happy_eyeballs_delay=HAPPY_EYEBALLS_S
-            )
+            await _connect(host, parts.port or (443 if encrypted else 80), context, proxy)
     except TimeoutError:
-        return of_timeout(host, timeout_s)
+        return of_timeout(host if proxy is None else f"{host} (through {proxy.name})", timeout_s)
+    except UnicodeError:
+        return of_name(host)
+    except LinkError as error:
+        return error.failure
     except OSError as error:
-        return of_network(error, host, wall())
-    writer.transport.abort()
+        return await portal.explained(error, host, wall(), proxy)
     return None
+
+
+async def _connect(host: str, port: int, context: ssl.SSLContext | None, proxy: Proxy | None) -> None:
+    """Connect, and hang up."""
+    if proxy is None:
+        _, writer = await asyncio.open_connection(host, port, ssl=context, happy_eyeballs_delay=HAPPY_EYEBALLS_S)
+    else:
+        _, writer = await tunnel(proxy, host, port)
+    try:
+        if proxy is not None and context is not None:
+            await writer.start_tls(context, server_hostname=host)
+    finally:
+        writer.transport.abort()
 
 
 class Lookout:
@@ -75,6 +94,10 @@ class Lookout:
         """A session has just shown that the service can be reached."""
         self._due_at = self._clock() + self._limits.probe_s
 
+    def soon(self) -> None:
+        """What it would find may have changed: the next look is due."""
+        self._due_at = self._clock()
+
     def stop(self) -> None:
         """Give up a probe that runs."""
         if self._task is not None:
@@ -82,7 +105,10 @@ class Lookout:
 
     async def _probe(self, setup: EndpointSetup, url: str) -> None:
         try:
-            failure = await probe(url, setup.connect_timeout_s)
+            failure = await probe(url, setup.connect_timeout_s, proxy=setup.read_proxy())
+        except ValueError as error:
+            # A proxy that is none, or its password cannot be read; sentences, both.
+            failure = Failure(Trouble.FATAL, str(error), cause=Cause.PROXY)
         except Exception:
             # The boundary of this task. It goes to status as a failed probe.
             log.exception("= the probe of %s went wrong", setup.name)

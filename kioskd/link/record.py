@@ -7,6 +7,7 @@ import logging
 from typing import Callable, Mapping
 
 from kioskd.core.events import Event, LinkChanged
+from kioskd.core.tally import USAGE_NAMES, ZERO, Tally, more
 from kioskd.core.words import Link
 from kioskd.link.failures import Failure
 from kioskd.link.reader import Heard
@@ -14,8 +15,10 @@ from kioskd.link.writer import Sent
 
 log = logging.getLogger(__name__)
 
-# Names of usage that are counted; a service may invent as many as it likes.
-USAGE_NAMES = 16
+__all__ = ["USAGE_NAMES", "Record", "Totals", "Traffic"]
+
+# Seconds in session, and what went up and came down, of one connection.
+Traffic = Callable[[], tuple[float, Sent, Heard]]
 
 # An outage that begins within this time of the last one that was told is the same one. A guess.
 SAME_OUTAGE_S = 60.0
@@ -51,13 +54,11 @@ class Totals:
     bytes_up: int = 0
     frames_down: int = 0
     bytes_down: int = 0
-    usage: dict[str, int] = dataclasses.field(default_factory=dict)
+    usage: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
-    def add_usage(self, usage: Mapping[str, int]) -> None:
+    def add_usage(self, usage: Mapping[str, float]) -> None:
         """Add what one response used."""
-        for name, count in usage.items():
-            if name in self.usage or len(self.usage) < USAGE_NAMES:
-                self.usage[name] = self.usage.get(name, 0) + count
+        self.usage = more(self.usage, usage)
 
     def add_traffic(self, session_s: float, sent: Sent, heard: Heard) -> None:
         """Add what went over one connection."""
@@ -86,6 +87,8 @@ class Record:
         self.since = clock()
         self.last_failure: Failure | None = None
         self.totals = Totals()
+        self._accounts: dict[str, Tally] = {}  # by endpoint, of what is over
+        self._open: list[tuple[str, Traffic]] = []  # connections that are there
 
     def set(self, state: Link, endpoint: str, reason: str) -> None:
         """Claim a state. Told only when something changed."""
@@ -124,6 +127,47 @@ class Record:
         """What failed last, if nothing has worked since."""
         return None if self._outage_since is None else self.last_failure
 
+    # -- the meter -------------------------------------------------------------------------------
+
+    def attempted(self, endpoint: str) -> None:
+        """It was dialled."""
+        self.totals.attempts += 1
+        self._account(endpoint, Tally(attempts=1))
+
+    def began(self, endpoint: str) -> None:
+        """A session with it is ready."""
+        self.totals.sessions += 1
+        self._account(endpoint, Tally(sessions=1))
+
+    def used(self, endpoint: str, usage: Mapping[str, float]) -> None:
+        """It said what one response used."""
+        self.totals.add_usage(usage)
+        self._account(endpoint, Tally(usage=usage))
+
+    def connected(self, endpoint: str, traffic: Traffic) -> None:
+        """A connection is there; ``traffic`` is asked what goes over it, until ``disconnected``."""
+        self.totals.connects += 1
+        self._open.append((endpoint, traffic))
+
+    def disconnected(self, endpoint: str, traffic: Traffic) -> None:
+        """It is gone; what went over it is added up for good."""
+        self._open.remove((endpoint, traffic))
+        carried = traffic()
+        self.totals.add_traffic(*carried)
+        self._account(endpoint, tally_of(carried))
+
+    def readings(self) -> dict[str, Tally]:
+        """What each endpoint was used for since the daemon started, up to now; no counter in it ever falls."""
+        now = dict(self._accounts)
+        for endpoint, traffic in self._open:
+            now[endpoint] = now.get(endpoint, ZERO).plus(tally_of(traffic()))
+        return now
+
+    def _account(self, endpoint: str, used: Tally) -> None:
+        self._accounts[endpoint] = self._accounts.get(endpoint, ZERO).plus(used)
+
+    # -- status ----------------------------------------------------------------------------------
+
     def snapshot(self, live: tuple[float, Sent, Heard] | None = None) -> dict[str, object]:
         """For status: plain values only. ``live``: what went over the connection that is open, as for the totals."""
         last = self.last_failure
@@ -137,6 +181,13 @@ class Record:
             "for_s": round(self._clock() - self.since, 1),
             "last_close": None if last is None else last.close_code,
             "last_http_status": None if last is None else last.http_status,
+            "last_cause": None if last is None else last.cause.value,
             "last_failure": None if last is None else last.sentence,
             **dataclasses.asdict(totals),
         }
+
+
+def tally_of(traffic: tuple[float, Sent, Heard]) -> Tally:
+    """What went over one connection, as the meter counts it."""
+    session_s, sent, heard = traffic
+    return Tally(session_s=session_s, bytes_up=sent.bytes, bytes_down=heard.bytes)

@@ -63,6 +63,7 @@ class Control:
         changes: what may be asked on ``change.sock``, by name. A callable gets the request and returns what to
             answer, or raises ValueError with a sentence. It must not block.
         timeline: where notes come from.
+        looks: what else may be asked on ``look.sock``, by name; a callable as those of ``changes``.
         groups: the group of each socket, by the socket's name.
         speak_s: how long a client may say nothing.
         take_s: how long a client may leave an answer unread.
@@ -75,6 +76,7 @@ class Control:
         changes: Mapping[str, Callable[[Request], Answer]],
         timeline: Timeline,
         *,
+        looks: Mapping[str, Callable[[Request], Answer]] | None = None,
         groups: Mapping[str, str] = GROUPS,
         speak_s: float = SPEAK_S,
         take_s: float = TAKE_S,
@@ -82,6 +84,7 @@ class Control:
         self._runtime_dir = runtime_dir
         self._status = status
         self._changes = changes
+        self._looks = looks or {}
         self._timeline = timeline
         self._groups = groups
         self._speak_s = speak_s
@@ -219,19 +222,24 @@ class Control:
 
     def _do(self, name: str, request: Request, writer: asyncio.StreamWriter) -> Answer:
         asked = str(request["do"])
+        looks = ("status", "watch", *self._looks)
         if name == LOOK and asked == "status":
             return {"status": self._status()}
-        if name == CHANGE and asked in self._changes:
-            log.info("%s is asked for by user id %s", asked, _user(writer))
+        here = self._looks if name == LOOK else self._changes
+        if asked in here:
+            if name == CHANGE:
+                # Who asks how a run goes asks again and again; its beginning has been told.
+                level = logging.DEBUG if "run" in request else logging.INFO
+                log.log(level, "%s is asked for by user id %s", asked, _user(writer))
             try:
-                return self._changes[asked](request)
+                return here[asked](request)
             except ValueError as error:
                 raise Refusal(str(error)) from error
         if asked in self._changes:
             raise Refusal(f"{asked} changes the kiosk; ask for it on {CHANGE}")
-        if asked in ("status", "watch"):
+        if asked in looks:
             raise Refusal(f"{asked} changes nothing; ask for it on {LOOK}")
-        known = ("status", "watch") if name == LOOK else tuple(self._changes)
+        known = looks if name == LOOK else tuple(self._changes)
         raise Refusal(f"there is no such request; {name} knows {', '.join(known)}")
 
     # -- watching --------------------------------------------------------------------------------

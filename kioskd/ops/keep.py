@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 from typing import Callable
+
+from kioskd.ops import scribe
+from kioskd.ops.scribe import RETRY_S, Scribe
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +19,10 @@ THREAD = "kioskd-keep"
 NAME = "mute.json"
 # The file has 16 bytes; one that is much larger is not ours.
 LARGEST_BYTES = 4096
-# A write that failed is tried again this often: a full disk may be emptied. A guess.
-RETRY_S = 10.0
 
 
 class Keep:
-    """The kept mute. A disk may take seconds for an fsync, so writing has a thread of its own.
+    """The kept mute.
 
     Args:
         state_dir: the folder, which survives a restart.
@@ -31,86 +31,38 @@ class Keep:
 
     Attributes:
         muted: what was kept when this was made.
-        problem: what is wrong, a sentence for people; empty when all is well. Any thread may read it.
-        written: how often the file was written.
-        failed: how often that failed.
+        put: remember this from now on; any thread, never blocks for the disk (``Scribe.put``).
+        stop: write what is not written yet, and end (``Scribe.stop``).
     """
 
     def __init__(
         self, state_dir: str, retry_s: float = RETRY_S, write: Callable[[str, bool], None] | None = None
     ) -> None:
-        self._path = os.path.join(state_dir, NAME)
-        self._retry_s = retry_s
-        self._write = write or replace
-        self._changed = threading.Condition()
-        self._wanted: bool | None = None  # what is to be written; None: nothing is
-        self._stopping = False
-        self._thread: threading.Thread | None = None
-        self.written = self.failed = 0
-        self.muted, self.problem = read(self._path)
+        path = os.path.join(state_dir, NAME)
+        self._scribe: Scribe[bool] = Scribe(path, THREAD, write or replace, lambda *why: lost(path, *why), retry_s)
+        self.put, self.stop, self.snapshot = self._scribe.put, self._scribe.stop, self._scribe.snapshot
+        self.muted, self._scribe.problem = read(path)
         if self.problem:
             log.warning("%s", self.problem)
 
-    def put(self, muted: bool) -> None:
-        """Remember this from now on. Any thread; never blocks for the disk."""
-        with self._changed:
-            self._wanted = muted
-            self._changed.notify()
-            if self._thread is None and not self._stopping:
-                # Most kiosks are never muted: no thread until one is.
-                self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-                self._thread.start()
+    @property
+    def problem(self) -> str:
+        """What is wrong, a sentence for people; empty when all is well. Any thread may read it."""
+        return self._scribe.problem
 
-    def stop(self, timeout_s: float = 1.0) -> bool:
-        """Write what is not written yet, and end; False when the disk did not take it in time."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            return not self._thread.is_alive()
-        return True
+    @property
+    def failed(self) -> int:
+        """How often a write failed."""
+        return self._scribe.failed
 
-    def snapshot(self) -> dict[str, object]:
-        """For status. Any thread."""
-        return {"path": self._path, "problem": self.problem, "written": self.written, "failed": self.failed}
 
-    # -- in the thread ---------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        wait_s: float | None = None
-        while True:
-            with self._changed:
-                if wait_s is not None:
-                    self._changed.wait_for(lambda: self._stopping or self._wanted is not wanted, wait_s)
-                else:
-                    self._changed.wait_for(lambda: self._stopping or self._wanted is not None)
-                wanted = self._wanted
-                last = self._stopping
-            if wanted is None:
-                return  # only a stop wakes it without anything to write
-            wait_s = None if self._try(wanted) else self._retry_s
-            if last:
-                return
-
-    def _try(self, wanted: bool) -> bool:
-        try:
-            self._write(self._path, wanted)
-        except OSError as error:
-            self.failed += 1
-            said = "on" if wanted else "off"
-            self.problem = (
-                f"that mute was switched {said} could not be written to {self._path} ({error.strerror or error}): "
-                "a restart would not know of it; see ops.state_dir"
-            )
-            log.log(logging.ERROR if self.failed == 1 else logging.DEBUG, "%s", self.problem)
-            return False
-        self.written += 1
-        self.problem = ""
-        with self._changed:
-            if self._wanted is wanted:
-                self._wanted = None
-        return True
+def lost(path: str, muted: bool, why: str) -> str:
+    """The sentence for a mute that could not be kept."""
+    said = "on" if muted else "off"
+    return (
+        f"that mute was switched {said} could not be written to {path} ({why}): "
+        "a restart would not know of it; see ops.state_dir"
+    )
 
 
 def read(path: str) -> tuple[bool, str]:
@@ -142,16 +94,4 @@ def replace(path: str, muted: bool) -> None:
     Raises:
         OSError: it could not be written; the old one stands.
     """
-    beside = f"{path}.new"
-    with open(beside, "w", encoding="ascii") as file:
-        os.fchmod(file.fileno(), 0o600)
-        json.dump({"muted": muted}, file)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    scribe.replace(path, [json.dumps({"muted": muted})])

@@ -195,12 +195,16 @@ class Conversation:
         elif self._calls.wanted and not self._calls.waiting and self._plan is None:
             self._stop_tool_timer()
             told = self._calls.take()
+            if told and self._faults.flag("mute-after-tool"):
+                return
             self.responses.say(sentences.tell_all(told) if told else sentences.GREETING)
 
     def _answer(self, plan: Intent) -> None:
         if plan.kind is Kind.CALLS:
             self._calls.open(self.responses.call(plan.calls))
             self._stop_tool_timer()
+            if self._faults.flag("mute-after-tool"):
+                return
             window_s = self._faults.number("tool-timeout")
             self._tool_timer = asyncio.get_running_loop().call_later(window_s, self._tools_late)
         elif plan.kind is Kind.TIME:

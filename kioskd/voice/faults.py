@@ -70,6 +70,7 @@ SWITCHES: dict[str, Switch] = {
     "beta-off": Switch("the beta shape is refused: error beta_api_shape_disabled, close 4000"),
     "session-expired": Switch("error session_expired and close 1001 instead of an answer"),
     "upgrade-status": _number("the upgrade is answered with this HTTP status (401, 403, 429, 500, 503)", 0, high=599),
+    "retry-after": _number("with upgrade-status: seconds that Retry-After asks for; 0: no such header", 0),
     "server-full": Switch("every session is refused: error server_full, close 1013"),
     "slow-handshake": _number("seconds before session.created", 0, bare=5),
     "no-session-created": Switch("session.created never comes"),
@@ -77,7 +78,10 @@ SWITCHES: dict[str, Switch] = {
     "close": _number("the socket is closed with this code (1001, 1006, 1011 ...) at break-at", 0, bare=1011, high=4999),
     "reset": Switch("the connection is reset at break-at"),
     "half-open": Switch("from break-at on nothing is sent or read, and nothing closed"),
-    "break-at": _word("when close, reset and half-open strike", "answer", "configured", "speech", "call"),
+    "break-at": _word(
+        "when close, reset and half-open strike (open: before session.created; created: behind it)",
+        *("answer", "configured", "speech", "call", "open", "created"),
+    ),
     "duplicate-done": Switch("every response.done comes twice"),
     "non-json": Switch("a text frame that is no JSON, after session.configured and in each answer"),
     "binary-frame": Switch("a binary frame, likewise"),
@@ -89,7 +93,13 @@ SWITCHES: dict[str, Switch] = {
     "reuse-call-id": Switch("every tool call has the same call_id"),
     "repeat-call": Switch("function_call_arguments.done comes twice"),
     "bad-arguments": Switch("the arguments of a tool call are no JSON"),
+    "mute-after-tool": Switch("what tools answer is never answered, and nobody complains that it took too long"),
     "unknown-tool": Switch("the tool that is called was never offered"),
+    # -- the speech endpoint of Lightning (Hydra reference B)
+    "tts-speed": _number("its chunks leave at this many times real time; 0: all at once", 3.3, high=1000),
+    "tts-complete": _word("its complete frame", "sent", "never", "old", bare="never"),
+    "tts-after": _word("its socket behind complete", "open", "close", bare="close"),
+    "tts-error": _word("the shape of its errors", "message", "object", "list"),
     "only-first": _number("faults concern the first so many sessions, later ones are well; 0: all", 0, bare=1),
 }
 

@@ -68,6 +68,8 @@ class Requests:
         """The session is open."""
         if not self._faults.flag("no-session-created"):
             self._out.event({"type": "session.created", "session_id": self._id})
+        if self._faults.breaks_at("created"):
+            self._out.put(Parcel(order="break"))
 
     def _close(self, code: int, reason: str) -> None:
         self._out.put(Parcel(order="close", code=code, reason=reason))

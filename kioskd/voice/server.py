@@ -21,7 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from kioskd.voice import hydra
+from kioskd.voice import hydra, lightning
 from kioskd.voice.admission import Caller, Wrong, caller, dialect_of, knows, protocol_of
 from kioskd.voice.conversation import Room
 from kioskd.voice.faults import Faults
@@ -172,7 +172,8 @@ class Server:
         """None: go on with the upgrade. Otherwise the HTTP answer."""
         who = caller(request.path, dict(request.headers.raw_items()))
         try:
-            dialect_of(who)
+            if who.path != lightning.PATH:
+                dialect_of(who)
         except Wrong as wrong:
             return connection.respond(wrong.status, str(wrong))
         assert isinstance(connection, Connection)
@@ -181,11 +182,19 @@ class Server:
         status = int(self.faults.for_session(self.sessions).number("upgrade-status"))
         if status:
             self.refused += 1
-            return connection.respond(HTTPStatus(status), "fault upgrade-status\n")
+            return self._refused(connection, status)
         if not knows(self._options.token, who):
             self.refused += 1
             return connection.respond(HTTPStatus.UNAUTHORIZED, "the key is not valid\n")
         return None
+
+    def _refused(self, connection: ServerConnection, status: int) -> Response:
+        """The fault upgrade-status."""
+        answer = connection.respond(HTTPStatus(status), "fault upgrade-status\n")
+        patience_s = self.faults.number("retry-after")
+        if patience_s:
+            answer.headers["Retry-After"] = f"{patience_s:g}"
+        return answer
 
     def _agree(self, connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """Which subprotocol is spoken."""
@@ -211,8 +220,13 @@ class Server:
                 self.quiet_since = asyncio.get_running_loop().time()
 
     async def _serve(self, connection: Connection, faults: Faults, who: Caller) -> None:
-        model, dialect = who.query.get("model", hydra.MODELS[0]), dialect_of(who)
-        session = Session(WebSocketWire(connection), self._room, faults, model, str(uuid.uuid4()), dialect)
+        wire = WebSocketWire(connection)
+        session: Session | lightning.Desk
+        if who.path == lightning.PATH:
+            session = lightning.Desk(wire, self._room, faults, lightning.idle_s(who.query))
+        else:
+            model = who.query.get("model", hydra.MODELS[0])
+            session = Session(wire, self._room, faults, model, str(uuid.uuid4()), dialect_of(who))
         log.info("= session %s begins", connection.session_number)
         try:
             await session.run()
@@ -229,8 +243,12 @@ class Server:
         await self._say_goodbye(connection, "server_full", "all sessions are taken; try again later", 1013)
 
     async def _say_goodbye(self, connection: Connection, code: str, message: str, close_code: int) -> None:
+        assert connection.request is not None
+        frame = hydra.Pen(self._room.hex16).write(hydra.error(code, message))
+        if connection.request.path.partition("?")[0] == lightning.PATH:
+            frame = lightning.refusal(message, self.faults)
         try:
-            await connection.send(hydra.Pen(self._room.hex16).write(hydra.error(code, message)))
+            await connection.send(frame)
             await connection.close(close_code, message)
         except ConnectionClosed:
             log.debug("= the client was gone before it could be told")

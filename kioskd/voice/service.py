@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Mapping, Sequence
 
-from kioskd.voice import faults, recogniser, synthesiser
+from kioskd.voice import faults, recogniser, roster, synthesiser
 from kioskd.voice.options import Options
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ def main(argv: Sequence[str]) -> int:
     missing = synthesiser.missing_program() or recogniser.missing_library()
     if missing:
         return _refuse(missing, EX_UNAVAILABLE)
+    strange = roster.unknown_voice(arguments.voice)
+    if strange:
+        return _refuse(f"--voice: {strange}", EX_CONFIG)
     try:
         options = Options(
             token=read_token(arguments.token_file) if arguments.token_file else None,

@@ -118,6 +118,9 @@ class Session:
     async def _open(self) -> None:
         """The server's first words (A2). What a hasty client sent meanwhile waits in the socket."""
         await asyncio.sleep(self._faults.number("slow-handshake"))
+        if self._faults.breaks_at("open"):
+            self._out.put(Parcel(order="break"))
+            return
         warning = self._faults.word("warning")
         if self._dialect is HYDRA and self._model == "hydra" and warning != "none":
             self._out.event(hydra.warning(warning == "nested"))

@@ -30,7 +30,12 @@ class Open:
 
 
 class Answers:
-    """All responses of one session. New facts are appended to ``facts``."""
+    """All responses of one session. New facts are appended to ``facts``.
+
+    Attributes:
+        hushed: audio that names no response belongs to one that was cut, until the next ``response.created``
+            (dialects reference 8.4).
+    """
 
     def __init__(self, counters: Counters, facts: list[Fact]) -> None:
         self._counters = counters
@@ -39,6 +44,7 @@ class Answers:
         self._ended: dict[str, str] = {}
         self._heard = Heard()
         self._unnamed = 0
+        self.hushed = False
 
     @property
     def current(self) -> str:
@@ -55,6 +61,7 @@ class Answers:
 
     def created(self, response_id: str | None) -> None:
         """``response.created``. One that began implicitly is only confirmed."""
+        self.hushed = False
         response = identifier(response_id) or self._unnamed_id()
         if response in self._open or response in self._ended:
             self._counters.duplicate_created += 1
@@ -115,7 +122,7 @@ class Answers:
     def _answer(self, response_id: str | None) -> Open | None:
         """The open response that a delta belongs to; opened here if nobody did. None: it has ended."""
         answer = self._open.get(response_id or self.current)
-        if answer is not None:
+        if answer is not None or (self.hushed and not response_id):
             return answer
         response = identifier(response_id) or self._unnamed_id()
         if response in self._ended:

@@ -21,6 +21,12 @@ from kioskd.wire.text import clean_text, identifier, whole
 CUT = ("cancelled", "incomplete", "failed")
 
 
+class SpokenDone(m.TranscriptDone):
+    """The whole words of a spoken answer; some services write them into ``text``."""
+
+    text: str | None = None
+
+
 class Conversation:
     """Reads the events of one live session; new facts are appended to ``facts``.
 
@@ -53,6 +59,10 @@ class Conversation:
             self._calls.dropped(response)
             self._answers.done(response, "cancelled")
             self._facts.append(Ended(response, "cancelled", "client_cancelled", None, ""))
+
+    def hush(self, on: bool) -> None:
+        """Whether audio that names no response belongs to one that was cut."""
+        self._answers.hushed = on
 
     def _speech_started(self, frame: m.SpeechFrame) -> None:
         self._facts.append(UserStarted(identifier(frame.item_id), whole(frame.audio_start_ms)))
@@ -90,6 +100,12 @@ class Conversation:
 
     def _transcript(self, frame: m.TextDelta) -> None:
         words = clean_text(frame.delta)
+        if words:
+            self._transcribed = True
+            self._facts.append(Said("assistant", words, piece=True))
+
+    def _transcript_done(self, frame: SpokenDone) -> None:
+        words = clean_text(frame.transcript or frame.text)
         if words:
             self._transcribed = True
             self._facts.append(Said("assistant", words))
@@ -169,6 +185,7 @@ _AUDIO_DONE = _typed(m.AudioEnd, Conversation._audio_done)
 _ITEM_ADDED = _typed(m.ItemFrame, Conversation._item_added)
 _ITEM_DONE = _typed(m.ItemFrame, Conversation._item_done)
 _TRANSCRIPT = _typed(m.TextDelta, Conversation._transcript)
+_TRANSCRIPT_DONE = _typed(SpokenDone, Conversation._transcript_done)
 
 _HEARD = _typed(m.TranscriptDone, Conversation._transcribed_user)
 _OF_NO_USE = _typed(m.Empty, Conversation._skip)
@@ -194,6 +211,10 @@ READINGS: Mapping[str, Reading] = {
     # MythicDot and HybrIE send the words of a spoken answer so (dialects reference 2.1, 3.4, U8).
     "response.output_text.delta": _TRANSCRIPT,
     "response.text.delta": _TRANSCRIPT,
+    "response.output_audio_transcript.done": _TRANSCRIPT_DONE,
+    "response.audio_transcript.done": _TRANSCRIPT_DONE,
+    "response.output_text.done": _TRANSCRIPT_DONE,
+    "response.text.done": _TRANSCRIPT_DONE,
     "response.function_call_arguments.delta": _typed(m.ArgumentsDelta, Conversation._arguments_delta),
     "response.function_call_arguments.done": _typed(m.ArgumentsDone, Conversation._arguments_done),
     "response.done": _typed(m.ResponseFrame, Conversation._response_done),
@@ -212,10 +233,6 @@ READINGS: Mapping[str, Reading] = {
             "input_audio_buffer.timeout_triggered",
             "response.content_part.added",
             "response.content_part.done",
-            "response.output_audio_transcript.done",
-            "response.audio_transcript.done",
-            "response.output_text.done",
-            "response.text.done",
             "rate_limits.updated",
         ),
         _OF_NO_USE,

@@ -67,6 +67,7 @@ OPENAI = Profile(
     # Far from the mouth is where a kiosk's microphone is (4.2).
     session_extra=MappingProxyType({"audio": {"input": {"noise_reduction": {"type": "far_field"}}}}),
     truncates=True,
+    replay_text="output_text",  # 8.7
     tool_debounce_ms=0,  # response.create comes when the calling response is done (4.7)
     session_max_s=3600,  # 4.9
 )
@@ -91,6 +92,7 @@ HUGGING_FACE = replace(
 OPENAI_BETA = replace(
     OPENAI,
     name="openai-beta",
+    replay_text="text",  # 8.7
     url="",
     extra_headers=MappingProxyType({"OpenAI-Beta": "realtime=v1"}),
     session_shape="flat",

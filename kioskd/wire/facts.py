@@ -19,9 +19,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Created(Fact):
-    """``session.created``: the service's id of this session, new on every connect. Empty: it named none."""
+    """``session.created``: the service's id of this session, new on every connect. Empty: it named none.
+
+    ``expires_at``: when the service will end it (seconds since 1970, by its clock), where it says so.
+    """
 
     session: str
+    expires_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,13 @@ class Ready(Fact):
     Attributes:
         out_rate_hz: rate of all audio of this session.
         config: what the service says it runs with, for status: plain values, and the names of its tools.
+        mismatches: what of it is not what was asked for, in sentences.
     """
 
     session: str
     out_rate_hz: int
     config: Mapping[str, object]
+    mismatches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,14 @@ class Ended(Fact):
     Attributes:
         status: completed, cancelled, incomplete or failed. A status nobody knows is "failed", with it as reason.
         reason: as the service gives it: interrupted, client_cancelled, max_output_tokens, content_filter, or empty.
-        usage: whole numbers by name, or None.
+        usage: numbers by name (tokens; seconds may have a fraction), or None.
         error_code: only where the status is failed.
     """
 
     response: str
     status: str
     reason: str
-    usage: Mapping[str, int] | None
+    usage: Mapping[str, float] | None
     error_code: str
 
 
@@ -145,8 +151,9 @@ class Warned(Fact):
 class Said(Fact):
     """A transcript, where a service sends one (Hydra documents none). ``role``: user or assistant.
 
-    Pieces of the assistant's are joined with spaces. Not for logs at INFO.
+    ``piece``: more follows, or the whole of it in one; pieces are joined with spaces. Not for logs at INFO.
     """
 
     role: str
     text: str
+    piece: bool = False

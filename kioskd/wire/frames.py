@@ -101,6 +101,13 @@ def text(profile: Profile, words: str, event_id: str) -> bytes:
     return encode(_named(profile, {"type": "conversation.item.create"}, event_id) | {"item": item})
 
 
+def replayed(profile: Profile, role: str, words: str, event_id: str) -> bytes:
+    """What was said in a session before this one, as an item of the conversation (dialects reference 8.7)."""
+    kind = "input_text" if role == "user" else profile.replay_text
+    item = {"type": "message", "role": role, "content": [{"type": kind, "text": text_of(words)}]}
+    return encode(_named(profile, {"type": "conversation.item.create"}, event_id) | {"item": item})
+
+
 def create_response(profile: Profile, event_id: str) -> bytes:
     """Let the model speak."""
     return encode(_named(profile, {"type": "response.create"}, event_id))

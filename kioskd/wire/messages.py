@@ -13,7 +13,7 @@ from typing import Annotated, Any, Iterator, Mapping, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from kioskd.wire.text import TEXT_LIMIT, clean_text, whole
+from kioskd.wire.text import TEXT_LIMIT, amount, clean_text
 
 # Everything that decoding text from outside can raise: no JSON and wrong kinds of values (both are ValueError in
 # msgspec), letters that are no UTF-8, and nesting deeper than the interpreter follows.
@@ -244,7 +244,7 @@ class Outcome(NamedTuple):
     status: str
     reason: str
     error_code: str
-    usage: Mapping[str, int] | None
+    usage: Mapping[str, float] | None
 
 
 def outcome_of(frame: ResponseFrame) -> Outcome:
@@ -264,11 +264,11 @@ def outcome_of(frame: ResponseFrame) -> Outcome:
 USAGE_KEYS = 16  # Hydra has three numbers, OpenAI seven; more is not kept
 
 
-def usage_of(value: Any) -> Mapping[str, int] | None:
-    """The whole numbers in a usage object; None when there are none."""
+def usage_of(value: Any) -> Mapping[str, float] | None:
+    """The numbers in a usage object: tokens, or seconds with a fraction; None when there are none."""
     counts = value.items() if isinstance(value, dict) else ()
-    whole_counts = ((clean_text(key, 64), whole(count)) for key, count in counts)
-    found = [(key, count) for key, count in whole_counts if count is not None and count >= 0]
+    amounts = ((clean_text(key, 64), amount(count)) for key, count in counts)
+    found = [(key, count) for key, count in amounts if count is not None]
     return dict(found[:USAGE_KEYS]) or None
 
 

@@ -71,6 +71,8 @@ class Profile:
         cancel_patience_s: a cancelled answer is over after this long, said or not; 0: it is always said.
         truncates: takes ``conversation.item.truncate``.
         text_role: role of a text item; on Hydra text items are undocumented (Hydra reference A3.1, unknown 10).
+        replay_text: the kind of content in which the model's own words are given back to a new session as items; empty:
+            it takes none (dialects reference 8.7).
         event_ids: whether control frames carry an ``event_id``, which an ``error`` then echoes.
         max_frame_bytes: largest frame taken at all. Undocumented; 8 MiB is Hydra reference A1's advice.
         max_control_bytes: largest frame other than audio that is parsed. A guess: eight times the largest
@@ -109,6 +111,7 @@ class Profile:
     configure_limit_bytes: int = 256_000  # a guess: nobody states one but Hydra
     event_ids: bool = True
     text_role: str = "system"
+    replay_text: str = ""
 
     in_rate_hz: int = 16_000
     out_rate_hz: int = 24_000

@@ -8,14 +8,19 @@ from kioskd.wire.errors import ProtocolError
 from kioskd.wire.facts import Warned
 from kioskd.wire.frames import Setup
 from kioskd.wire.profile import RATE_STEP_HZ, Profile
+from kioskd.wire.shapes import session_of
 from kioskd.wire.text import clean_text, whole
 
 # A configuration echo has about ten keys and as many tools as the owner wrote; more is not shown.
 SHOWN_KEYS = 32
 SHOWN_TOOLS = 128
+# Of one word that stands in a sentence of ours: the sentence must fit into facts.Warned with it.
+QUOTED = 64
 
 # Where the formats stand, in the flat shapes and in GA's (dialects reference 4.2), and what PCM16 is called there.
 FORMATS = ("output_audio_format", "input_audio_format", "audio.output.format.type", "audio.input.format.type")
+# What is compared word by word beside what has a sentence of its own.
+COMPARED = ("generate_initial_response", "turn_detection.type", "audio.input.turn_detection.type")
 PCM16 = ("pcm16", "audio/pcm")
 
 
@@ -36,7 +41,9 @@ def effective(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> Effect
     for key in FORMATS:
         spoken = at(echo, key)
         if isinstance(spoken, str) and spoken not in PCM16:
-            raise ProtocolError(1003, f"The service wants {key} {clean_text(spoken)}; this box speaks pcm16 only.")
+            raise ProtocolError(
+                1003, f"The service wants {key} {clean_text(spoken, QUOTED)}; this box speaks pcm16 only."
+            )
     rate_hz, warnings = _out_rate(profile, setup, echo)
     return Effective(rate_hz, _shown(echo), tuple(warnings + _differences(profile, setup, echo)))
 
@@ -51,7 +58,7 @@ def _out_rate(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> tuple[
     if rate_hz is not None and profile.out_rate_low_hz <= rate_hz <= profile.out_rate_high_hz:
         if rate_hz % RATE_STEP_HZ == 0:
             return rate_hz, []
-    shown = clean_text(said) or "something that is no number"
+    shown = clean_text(said, QUOTED) or "something that is no number"
     return default_hz, [
         Warned("output_rate", f"The service names an output rate of {shown} Hz; {default_hz} Hz is used instead.")
     ]
@@ -63,7 +70,8 @@ def _differences(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> lis
     # Some services write the names their own way (Grok: dialects reference 5.2).
     if setup.voice and isinstance(voice, str) and voice.lower() != setup.voice.lower():
         # Older servers replaced an unknown voice silently (Hydra reference A5).
-        found.append(Warned("voice", f"The service speaks as {clean_text(voice)}, not as {clean_text(setup.voice)}."))
+        really, wanted = clean_text(voice, QUOTED), clean_text(setup.voice, QUOTED)
+        found.append(Warned("voice", f"The service speaks as {really}, not as {wanted}."))
     rate_hz = whole(at(echo, profile.in_rate_field))
     if rate_hz is not None and rate_hz != profile.in_rate_hz:
         # Not an error to the service: it would just mishear (Hydra reference A6).
@@ -72,7 +80,7 @@ def _differences(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> lis
     if setup.instructions and isinstance(spoken, str) and spoken != setup.instructions:
         # A field that was ignored runs the service's own persona without a word (dialects reference 9.28).
         found.append(Warned("instructions", "The service runs with other instructions than persona.instructions."))
-    return found + _missing_tools(profile, setup, echo.get("tools"))
+    return found + _missing_tools(profile, setup, echo.get("tools")) + _ignored(profile, setup, echo)
 
 
 def _missing_tools(profile: Profile, setup: Setup, echoed: object) -> list[Warned]:
@@ -81,7 +89,24 @@ def _missing_tools(profile: Profile, setup: Setup, echoed: object) -> list[Warne
     # A list, not a set: what a service names its tools with need not be a word at all.
     there = [tool.get("name") for tool in echoed if isinstance(tool, dict)]
     missing = [str(tool.get("name")) for tool in setup.tools if tool.get("name") not in there]
-    return [Warned("tools", f"The service does not know these tools: {', '.join(missing)}.")] if missing else []
+    sentence = clean_text(f"The service does not know these tools: {', '.join(missing)}.")
+    return [Warned("tools", sentence)] if missing else []
+
+
+def _ignored(profile: Profile, setup: Setup, echo: Mapping[str, Any]) -> list[Warned]:
+    """Fields that the service took no notice of, without a word (Hydra reference A3.1, dialects reference 9.28)."""
+    asked = session_of(profile, setup)
+    found = []
+    for path in COMPARED:
+        wanted, really = at(asked, path), at(echo, path)
+        if wanted is not None and really is not None and wanted != really:
+            shown, instead = clean_text(str(wanted), QUOTED), clean_text(str(really), QUOTED)
+            found.append(Warned(path, f"The service runs with {path} {instead}, not with {shown}."))
+    if setup.tools and profile.takes_tools and echo.get("tools") is None:
+        # An echo of nearly nothing says nothing; one that names the rest and not the tools does not have them.
+        if echo.get("instructions") is not None and at(echo, profile.voice_field) is not None:
+            found.append(Warned("tools", "The service mentions no tools; it seems to take no notice of them."))
+    return found
 
 
 def at(echo: Mapping[str, Any], path: str) -> Any:

@@ -27,7 +27,7 @@ from kioskd.wire.frames import Setup
 from kioskd.wire.profile import Profile
 from kioskd.wire.ready import effective
 from kioskd.wire.speaker import SessionState, Speaker
-from kioskd.wire.text import Malformed, identifier
+from kioskd.wire.text import Malformed, identifier, whole
 from kioskd.wire.verdicts import error_class
 
 __all__ = ["Counters", "LocalError", "ProtocolError", "Session", "SessionState", "Setup"]
@@ -175,6 +175,10 @@ class Session(Speaker):
         if self.state is SessionState.LIVE:
             self._conversation.assume_done(response)
 
+    def hush(self, on: bool) -> None:
+        """Take audio that names no response for that of one that was cut, until the next begins or this is undone."""
+        self._conversation.hush(on)
+
     # -- a handshake without words ---------------------------------------------------------------
 
     @property
@@ -201,10 +205,11 @@ class Session(Speaker):
         self._outgoing.append(self._configure)
 
     def _name(self, session_id: str | None, session: object) -> None:
-        inner = session.get("id") if isinstance(session, dict) else None
+        told = session if isinstance(session, dict) else {}
+        inner = told.get("id")
         self.session = identifier(session_id or (inner if isinstance(inner, str) else None))
         self._named = True
-        self._facts.append(Created(self.session))
+        self._facts.append(Created(self.session, whole(told.get("expires_at"))))
 
     def _ready(self, frame: m.ReadyFrame) -> None:
         if self.state is SessionState.LIVE:
@@ -214,7 +219,8 @@ class Session(Speaker):
         really = effective(self.profile, self.setup, frame.session or {})
         self._conversation.out_rate_hz = really.out_rate_hz
         self.state = SessionState.LIVE
-        self._facts.append(Ready(self.session, really.out_rate_hz, really.config))
+        mismatches = tuple(warning.message for warning in really.warnings)
+        self._facts.append(Ready(self.session, really.out_rate_hz, really.config, mismatches))
         self._facts += really.warnings
         if self.setup.greet and self.profile.greet_by == "create":
             self._outgoing.append(self.create_response())

@@ -64,6 +64,11 @@ class Speaker:
         self._must_be_live("text")
         return frames.text(self.profile, text, self._event_id("conversation.item.create"))
 
+    def replayed(self, role: str, text: str) -> bytes:
+        """What ``role`` (user, assistant) said in a session before this one; only where ``profile.replay_text`` is."""
+        self._must_be_live("what was said before")
+        return frames.replayed(self.profile, role, text, self._event_id("conversation.item.create"))
+
     def create_response(self) -> bytes:
         """Let the model speak."""
         self._must_be_live("response.create")

@@ -53,7 +53,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 # What may be empty: the dialect has no such thing.
-EMPTY = ("auth_scheme", "model_param", "voice_field", "in_rate_field", "out_rate_field", "default_model")
+EMPTY = ("auth_scheme", "model_param", "voice_field", "in_rate_field", "out_rate_field", "default_model", "replay_text")
 # What is read before any owner's word for it: an error that were taken for a greeting would be none any more.
 TAKEN = ("error", "warning", "ping")
 EVENTS = ("created_events", "ready_events")
@@ -118,7 +118,8 @@ def _problem(key: str, value: Any) -> str:
     kind = _kinds().get(key)
     if kind is None:
         near = difflib.get_close_matches(str(key), _kinds(), 1)
-        return "is no part of a dialect" + (f"; did you mean {near[0]}?" if near else "")
+        parts = ", ".join(name for name in _kinds() if name not in FIXED)
+        return "is no part of a dialect; " + (f"did you mean {near[0]}?" if near else f"the parts are {parts}")
     wrong = _misfit(kind, value)
     if wrong:
         return wrong

@@ -42,6 +42,13 @@ def identifier(value: str | None) -> str:
     return value
 
 
+def amount(value: object) -> float | None:
+    """A number of 0 or more that may have a fraction (seconds), to the thousandth; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 2**53:
+        return None
+    return int(value) if value == int(value) else round(value, 3)
+
+
 def whole(value: object) -> int | None:
     """An integer within the range that JSON numbers carry exactly; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

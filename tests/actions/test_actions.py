@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -18,8 +19,10 @@ import pytest
 from kioskd.actions import actions as room
 from kioskd.actions.actions import Actions
 from kioskd.actions.ledger import Ledger
-from kioskd.config.sections import Action, RelayAction, SecretRef, SensorAction, StaffAction, Tool
+from kioskd.actions.trail import trail_files
+from kioskd.config.sections import Action, Interlock, Policy, RelayAction, SecretRef, SensorAction, StaffAction, Tool
 from kioskd.core.events import ActionEnded, IntentCommitted, RelaySwitched
+from kioskd.core.house_events import InterlocksRead, LedgerRead
 from kioskd.core.words import CallKey
 
 PATIENCE_S = 20.0
@@ -277,3 +280,99 @@ def test_a_flood_of_refusals_does_not_fill_the_disk(make: Make, ledger: Ledger, 
     counts = actions.snapshot()
     assert counts["refusals_unwritten"] == 140
     assert ledger.snapshot()["recorded"] == 61, "what an intent precedes is written whatever else is asked"
+
+
+# -- interlocks, trials, the audit trail ---------------------------------------------------------------
+
+
+class Contact:
+    """A line that is read; it may hang."""
+
+    name = "GPIO24"
+
+    def __init__(self) -> None:
+        self.level = False
+        self.hang: threading.Event | None = None
+
+    @property
+    def active(self) -> bool:
+        if self.hang is not None:
+            self.hang.wait(PATIENCE_S)
+        return self.level
+
+
+FIRE = Interlock(pin="GPIO24", must_be="inactive", name="the fire alarm")
+
+
+@pytest.fixture
+def guarded(ledger: Ledger, posts: Any, line: Any) -> Iterator[tuple[Actions, Contact]]:
+    fire = Contact()
+    wanted = dataclasses.replace(door(), policy=Policy(interlocks=(FIRE,)))
+    actions = Actions([wanted], {"open_door": line}, {}, ledger, posts, "lobby", secret, contacts={"GPIO24": fire})
+    yield actions, fire
+    actions.stop(PATIENCE_S)
+
+
+def test_a_look_is_answered_with_what_the_contacts_say(guarded: tuple[Actions, Contact], posts: Any) -> None:
+    actions, fire = guarded
+    actions.look(key("c1"), "open_door")
+    assert posts.wait(InterlocksRead) == InterlocksRead(key("c1"), "", "")
+    fire.level = True
+    actions.look(key("c2"), "open_door")
+    answer = posts.wait(InterlocksRead, 2)
+    assert answer.name == "the fire alarm" and "is active and must be inactive" in answer.problem
+    actions.look(key("c3"), "no_such_tool")
+    assert "refused" in posts.wait(InterlocksRead, 3).problem
+
+
+def test_a_contact_that_hangs_refuses_within_its_bound(
+    guarded: tuple[Actions, Contact], posts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions, fire = guarded
+    monkeypatch.setattr(room, "LOOK_S", 0.1)
+    fire.hang = threading.Event()
+    actions.look(key(), "open_door")
+    assert "no answer" in posts.wait(InterlocksRead).problem
+    fire.hang.set()
+
+
+def test_the_fire_alarm_is_read_once_more_right_before_the_line_moves(
+    guarded: tuple[Actions, Contact], posts: Any, line: Any
+) -> None:
+    actions, fire = guarded
+    fire.level = True
+    actions.run(key("c1"), "open_door", {})
+    ended = posts.wait(ActionEnded)
+    assert not ended.ok and "fire alarm" in ended.reason and line.rises == 0
+    fire.level = False
+    actions.run(key("c2"), "open_door", {})
+    assert posts.wait(ActionEnded, 2).ok and line.rises == 1
+
+
+def test_a_tool_on_trial_moves_nothing_even_if_it_is_run(make: Make, posts: Any, line: Any) -> None:
+    actions = make(dataclasses.replace(door(), dry_run=True), relays={"open_door": line})
+    actions.run(key(), "open_door", {})
+    assert "on trial" in posts.wait(ActionEnded).reason and line.rises == 0
+
+
+def test_of_a_flood_of_refusals_the_trail_has_a_few_and_the_number_of_the_others(
+    make: Make, ledger: Ledger, tmp_path: Path
+) -> None:
+    actions = make(door())
+    for number in range(200):
+        actions.audit("decision", {"verdict": "refuse", "call": f"c{number}"})
+    actions.audit("decision", {"verdict": "allow", "call": "real"})
+    assert ledger.stop(PATIENCE_S)
+    rows = [json.loads(row) for path in trail_files(tmp_path / "audit") for row in path.open()]
+    decisions = [row["data"] for row in rows if row["what"] == "decision"]
+    assert len(decisions) == 61 and decisions[-1] == {"verdict": "allow", "call": "real", "unwritten_before": 140}
+
+
+def test_a_lock_is_kept(make: Make, ledger: Ledger, posts: Any, tmp_path: Path) -> None:
+    make(door()).keep_lock("open_door", 60.0)
+    assert ledger.stop(PATIENCE_S)
+    again = Ledger(tmp_path / "ledger.db", posts)
+    again.start()
+    locks = posts.wait(LedgerRead, 2).locks
+    assert again.stop(PATIENCE_S)
+    assert [tool for tool, _ in locks] == ["open_door"] and 50 < locks[0][1] <= 60

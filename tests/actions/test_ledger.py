@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -13,8 +14,12 @@ from typing import Any
 
 import pytest
 
+from kioskd.actions.chain import Verdict, verify
 from kioskd.actions.ledger import Ledger
+from kioskd.actions.store import Store
+from kioskd.actions.trail import trail_files
 from kioskd.core.events import IntentCommitted, IntentFailed, PartChanged, ThreadDied
+from kioskd.core.house_events import LedgerRead
 from kioskd.core.words import CallKey, PartState
 
 KEY = CallKey("hydra", "sess_1", "call_1")
@@ -252,3 +257,79 @@ def test_a_kill_never_leaves_more_moves_than_intents(tmp_path: Path, posts: Any,
     assert len(ledger.unknowns()) <= 1
     assert set(dict(rows(path)).values()) <= {"done", "unknown"}
     assert len(moved) >= 3
+
+
+# -- the audit trail -------------------------------------------------------------------------------
+
+
+def trail(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in trail_files(folder / "audit") for line in path.open()]
+
+
+def look(folder: Path) -> Verdict:
+    store = Store(folder / "ledger.db")
+    files = [(path.name, path.read_bytes().splitlines(keepends=True)) for path in trail_files(folder / "audit")]
+    try:
+        return verify(files, store.head())
+    finally:
+        store.close()
+
+
+def test_the_trail_tells_a_call_from_decision_to_outcome(posts: Any, tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "ledger.db", posts, start={"version": "1"})
+    ledger.audit("decision", {"call": "call_1", "verdict": "allow"})
+    ledger.commit(KEY, "open_door", "{}")
+    posts.wait(IntentCommitted)
+    assert [row["what"] for row in trail(tmp_path)] == ["start", "decision", "intent"], "before anything moves"
+    ledger.record(KEY, "open_door", "done", "")
+    assert ledger.stop(PATIENCE_S)
+    assert [row["what"] for row in trail(tmp_path)] == ["start", "decision", "intent", "outcome"]
+    assert trail(tmp_path)[0]["data"] == {"version": "1"} and look(tmp_path).findings == ()
+    assert look(tmp_path).head.seq == 4
+
+
+def test_what_was_open_at_the_end_is_in_the_trail_as_unknown(posts: Any, tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "ledger.db", posts)
+    ledger.commit(KEY, "open_door", "{}")
+    posts.wait(IntentCommitted)
+    assert ledger.stop(PATIENCE_S)
+    again = opened(tmp_path / "ledger.db", posts)
+    posts.wait(LedgerRead, 2)
+    assert again.stop(PATIENCE_S)
+    assert [row["what"] for row in trail(tmp_path)][-2:] == ["start", "unknown"]
+    assert posts.of(LedgerRead)[1].runs[0][0] == "open_door"
+
+
+def test_a_trail_that_takes_nothing_lets_nothing_move_and_says_so(posts: Any, tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "ledger.db", posts)
+    posts.wait(PartChanged)
+    ledger.stop(PATIENCE_S)
+    for path in trail_files(tmp_path / "audit"):
+        path.unlink()
+    (tmp_path / "audit").rmdir()
+    (tmp_path / "audit").write_text("in the way")
+    ledger = opened(tmp_path / "ledger.db", posts)
+    ledger.commit(KEY, "open_door", "{}")
+    assert "nothing moves unrecorded" in posts.wait(IntentFailed).reason
+    assert posts.wait(PartChanged, when=lambda event: event.state is PartState.FAILED)
+    (tmp_path / "audit").unlink()
+    other = KEY._replace(call_id="call_2")
+    posts.wait(PartChanged, 2, when=lambda event: event.state is PartState.RUNNING)  # by itself: nothing asked
+    ledger.commit(other, "open_door", "{}")
+    assert posts.wait(IntentCommitted) == IntentCommitted(other, True)
+    assert ledger.stop(PATIENCE_S)
+    assert "missing" in [row["what"] for row in trail(tmp_path)] or trail(tmp_path)[0]["seq"] == 1
+
+
+def test_a_trail_that_was_cut_short_while_nobody_ran_is_told(posts: Any, tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "ledger.db", posts)
+    for number in range(5):
+        ledger.record(KEY._replace(call_id=f"c{number}"), "open_door", "refused", "")
+    assert ledger.stop(PATIENCE_S)
+    path = trail_files(tmp_path / "audit")[0]
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    assert not look(tmp_path).ok
+    again = opened(tmp_path / "ledger.db", posts)
+    posts.wait(LedgerRead, 2)
+    assert again.stop(PATIENCE_S)
+    assert "lines 4 to 6 are missing before line 7" in look(tmp_path).findings[0].sentence

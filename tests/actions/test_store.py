@@ -11,6 +11,7 @@ from typing import Iterator
 
 import pytest
 
+from kioskd.actions.chain import Head
 from kioskd.actions.store import (
     MOST_ARGUMENT_BYTES,
     MOST_ASIDE,
@@ -172,3 +173,30 @@ def test_long_arguments_are_cut() -> None:
 def test_the_advice_names_the_file_and_the_fault() -> None:
     said = advice(Path("/var/lib/kioskd/ledger.db"), OSError(30, "Read-only file system"))
     assert "/var/lib/kioskd/ledger.db" in said and "Read-only file system" in said and "nothing moves" in said
+
+
+# -- what outlives a restart ---------------------------------------------------------------------------
+
+
+def test_runs_and_locks_are_remembered_with_their_age(store: Store) -> None:
+    store.intend(KEY, "door", "{}", 100.0)
+    store.intend(KEY._replace(call_id="c2"), "bell", "{}", 150.0)
+    store.record(KEY._replace(call_id="c3"), "door", "refused", "", 160.0)
+    assert store.runs(200.0) == (("door", 100.0), ("bell", 50.0))
+    assert store.runs(100_000.0) == ()
+    store.lock("door", 100.0, 120.0)
+    store.lock("", 100.0, 30.0)
+    assert store.locks(140.0) == (("door", 80.0),)
+
+
+def test_a_clock_that_went_back_makes_limits_stricter_but_not_longer(store: Store) -> None:
+    store.intend(KEY, "door", "{}", 1000.0)
+    store.lock("door", 1000.0, 120.0)
+    assert store.runs(10.0) == (("door", 0.0),)
+    assert store.locks(10.0) == (("door", 120.0),)
+
+
+def test_an_outcome_and_the_trails_head_are_written_together(store: Store) -> None:
+    assert store.head() == Head()
+    store.record(KEY, "door", "done", "", 1.0, Head(7, "ab"))
+    assert store.head() == Head(7, "ab") and store.counts() == {"done": 1}

@@ -85,15 +85,34 @@ def lay(folder: Path, stem: str, at: float, bytes_each: int = 1000) -> None:
 
 
 def test_recordings_go_whole_the_oldest_first_and_only_as_many_as_must(tmp_path: Path) -> None:
-    for at, stem in enumerate(("c", "b", "a", "now"), start=1):
+    first, second, third, now = (f"20261121T{hour:02}0000Z{more}" for hour, more in enumerate(("", ".2", ".13", "")))
+    for at, stem in enumerate((third, second, first, now), start=1):
         lay(tmp_path, stem, at)
-    (tmp_path / "mine.wav").write_bytes(bytes(9000))
-    bound(Recording(dir=str(tmp_path), most_mb=0.0065), "now", 3000)
-    assert {path.name[0] for path in tmp_path.glob("*-*.wav")} == {"a", "n"}
-    assert (tmp_path / "mine.wav").exists()
-    assert [one.stem for one in earlier(str(tmp_path), "now")] == ["a"]
+    bound(Recording(dir=str(tmp_path), most_mb=0.0065), now, 3000)
+    assert {path.name.partition("-")[0] for path in tmp_path.glob("*.wav")} == {first, now}
+    assert [one.stem for one in earlier(str(tmp_path), now)] == [first]
     with pytest.raises(RecordError):
-        bound(Recording(dir=str(tmp_path), most_mb=0.0065), "now", 7000)
+        bound(Recording(dir=str(tmp_path), most_mb=0.0065), now, 7000)
+
+
+def test_what_somebody_else_put_there_is_never_removed(tmp_path: Path) -> None:
+    lay(tmp_path, "20261121T090000Z", 1)
+    others = [
+        "interview-raw.wav",
+        "my-take-sent.wav",
+        "20261121T090000Z-raw.wav.wav",
+        "20261121T090000Z-mix.wav",
+        "copy of 20261121T090000Z-raw.wav",
+        "20261121T090000Z.x-raw.wav",
+        "20261121T0900Z-clean.wav",
+        "٢٠٢٦١١٢١T090000Z-raw.wav",
+        "mine.wav",
+    ]
+    for name in others:
+        (tmp_path / name).write_bytes(bytes(9000))
+        os.utime(tmp_path / name, (0, 0))
+    bound(Recording(dir=str(tmp_path), most_mb=0.001), "20261121T100000Z", 500)
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
 
 
 def test_a_folder_of_ones_own_is_made_and_one_that_is_open_is_not_taken(tmp_path: Path) -> None:

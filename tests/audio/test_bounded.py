@@ -9,7 +9,7 @@ from typing import Iterator
 import pytest
 
 from kioskd.audio import bounded
-from kioskd.audio.bounded import THREAD, Bounded
+from kioskd.audio.bounded import THREAD, TROUBLE, Bounded, Trouble
 
 
 @pytest.fixture
@@ -93,7 +93,8 @@ def test_work_that_nobody_waits_for_is_not_begun_unless_it_must(gate: threading.
 
 
 def test_a_late_failure_and_a_failing_undo_do_not_end_the_thread(gate: threading.Event) -> None:
-    runner = Bounded()
+    trouble = Trouble()
+    runner = Bounded(trouble)
 
     def late() -> int:
         gate.wait(10)
@@ -108,6 +109,8 @@ def test_a_late_failure_and_a_failing_undo_do_not_end_the_thread(gate: threading
         runner.call(late_failure, 0.02, must=True)
     gate.set()
     assert runner.call(lambda: 7, 5.0) == 7
+    assert trouble.faults == 1 and "could not be closed (ZeroDivisionError" in str(trouble.snapshot()["last_fault"])
+    assert Bounded()._trouble is TROUBLE, "where status looks"
 
 
 def test_behind_a_wedged_call_everybody_waits_so_that_the_house_sees_it(

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from kioskd.audio.capture import PART, THREAD, Capture
+from kioskd.audio.capture import FIRST_STALLS, PART, THREAD, Capture
 from kioskd.audio.devices import open_input
 from kioskd.audio.echo import Canceller, EchoProgress
 from kioskd.audio.intake import Resampler
@@ -498,10 +498,17 @@ def test_a_short_pause_of_the_device_is_no_stall() -> None:
 
 
 def test_a_device_that_opens_but_never_speaks_is_not_called_running() -> None:
-    studio = Studio(mic(2.5), mic(2.5), mic(*seconds(0.1)))
+    studio = Studio(mic(FIRST_STALLS + 0.5), mic(FIRST_STALLS + 0.5), mic(*seconds(0.1)))
     with studio.running():
         studio.wait_for(lambda: PartState.RUNNING in studio.claims())
     assert studio.claims() == [PartState.ABSENT, PartState.RUNNING]
+
+
+def test_a_device_that_needs_a_while_for_its_first_sound_is_given_it() -> None:
+    slow = mic(FIRST_STALLS - 0.5, *seconds(0.5))
+    studio = Studio(slow)
+    play(studio)
+    assert studio.claims() == [PartState.RUNNING] and len(studio.opened) == 1
 
 
 def test_a_device_without_a_clock_does_not_take_the_core() -> None:

@@ -99,3 +99,33 @@ def test_what_is_no_cue_is_refused(told: Told) -> None:
     book = CueBook({}, told.post)
     with pytest.raises(KeyError):
         book.sound("bell")
+
+
+# -- cues that are spoken ----------------------------------------------------------------------------
+
+
+def test_a_text_is_its_tone_until_somebody_has_spoken_it(tmp_path: Path, told: Told) -> None:
+    recordings: dict[str, str] = {}
+    book = CueBook({"offline": "say:Please  ring the bell.", "busy": "silent"}, told.post, recordings.get)
+    book.load()
+    assert book.sound("offline").pcm == cue("offline") and book.unspoken == ("offline",) and book.problem == ""
+    recordings["Please ring the bell."] = write(tmp_path / "spoken.wav", 500)
+    book.choose({"offline": "say:Please ring the bell."})
+    book.load()
+    assert book.sound("offline") == Sound(struct.pack("<h", 500) * 100, 22050) and book.unspoken == ()
+    recordings.clear()
+    book.choose({"offline": "say:Another text."})
+    book.load()
+    assert book.sound("offline").pcm == cue("offline") and told.events == []
+
+
+def test_a_recording_that_vanishes_between_two_looks_is_a_tone_and_a_sentence(tmp_path: Path, told: Told) -> None:
+    book = CueBook({"offline": "say:Hello."}, told.post, lambda text: str(tmp_path / "gone.wav"))
+    book.load()
+    assert book.sound("offline").pcm == cue("offline") and "cannot be read" in book.problem
+
+
+def test_without_anybody_who_speaks_a_text_is_its_tone(told: Told) -> None:
+    book = CueBook({"offline": "say:Hello."}, told.post)
+    book.load()
+    assert book.sound("offline").pcm == cue("offline")

@@ -145,7 +145,7 @@ def test_good_specs_are_let_through(spec: str) -> None:
     ("spec", "says"),
     [
         ("", "is no device"),
-        ("hw:0,0", "is no device"),
+        ("hw:0,0", "run kioskd devices"),
         ("null:1", "is no device"),
         ("default:", "is no device"),
         ("alsa:", "needs a card id"),

@@ -171,6 +171,27 @@ def test_a_reopened_output_or_microphone_is_watched_again() -> None:
         assert not bench.echo.progress().believed
 
 
+def spoken(bench: Bench, seconds: float, late_blocks: int) -> int:
+    """Sound that is heard so much later; how many blocks were made silent."""
+    noise = (np.random.default_rng(3).standard_normal(round(seconds * 100) * 160) * 3000).astype("<i2").tobytes()
+    blocks = [noise[at : at + BLOCK_BYTES] for at in range(0, len(noise), BLOCK_BYTES)]
+    before = bench.echo.progress().deafened
+    for n, far in enumerate(blocks):
+        bench.hear(1, far, blocks[n - late_blocks] if n >= late_blocks else SILENT_BLOCK)
+    deafened = bench.echo.progress().deafened - before
+    bench.echo.rest()
+    bench.hear(DEAF_BLOCKS + 30)
+    return deafened
+
+
+def test_what_it_has_found_lasts_over_a_rest_of_the_output_while_the_way_is_the_same() -> None:
+    bench = Bench(FakeCleaner())
+    assert spoken(bench, 4.0, 5) > 200
+    assert bench.echo.progress().delay_ms == pytest.approx(50.0)
+    assert spoken(bench, 4.0, 5) < 80, "it must only hear that the way is the same"
+    assert spoken(bench, 4.0, 7) > 200 and bench.echo.progress().delay_ms == pytest.approx(70.0)
+
+
 def test_it_tells_how_well_it_works() -> None:
     bench = Bench(FakeCleaner())
     assert bench.echo.progress().erle_db is None

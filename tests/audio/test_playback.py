@@ -262,6 +262,14 @@ def test_a_cue_plays_at_its_own_volume() -> None:
             stage.playback.play_cue("bell")
 
 
+def test_an_announcement_plays_at_its_own_volume_and_goes_by_no_answers_rules() -> None:
+    with Stage(volume=0.1, cue_volume=0.1, announce_volume=0.5) as stage:
+        stage.lane.put(level(10000, 400), HZ, source="announcement")
+        stage.told(PlaybackDrained)
+        assert stage.recorders[0].sound().startswith(level(5000, 400))
+        assert stage.playback.progress().underruns == 0
+
+
 def test_a_device_at_another_rate_gets_converted_sound() -> None:
     stage = Stage()
     stage.rate_hz = 48000
@@ -767,3 +775,24 @@ def test_a_cut_of_a_real_stream_fades_and_tells_what_was_heard(sound_server: Any
         assert 0 < sounding_ms < after_ms + now.latency_s * 1000 + 30, f"it sounds on: {told}"
 
     watch.in_peace(lambda: cut_for_real(sound_server), judge, always)
+
+
+# -- before anything is played -------------------------------------------------------------------------
+
+
+def test_a_speaker_that_is_doubted_is_tried_before_anything_is_played() -> None:
+    stage = Stage(doubt=lambda: "no card")
+    stage.absent = True
+    with stage:
+        stage.claims(PartState.ABSENT)
+        assert stage.playback.progress().reason == "no card 'card'; plug one in" and not stage.recorders
+        stage.absent = False
+        stage.claims(PartState.ASLEEP)
+        stage.wait(lambda: all(recorder.closed.is_set() for recorder in stage.recorders))
+        assert not stage.recorders[0].heard, "no sound and no silence: it was opened to know"
+
+
+def test_a_speaker_that_nobody_doubts_is_left_alone() -> None:
+    with Stage() as stage:
+        stage.claims(PartState.ASLEEP)
+        assert stage.playback.progress().tries == 0 and not stage.recorders

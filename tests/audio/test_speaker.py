@@ -259,3 +259,15 @@ def test_who_wants_to_know_is_told_each_time_a_device_was_closed(world: World) -
     assert closed == [1, 1]
     speaker.rest()  # the void
     assert closed == [1, 1]
+
+
+def test_a_look_tells_the_truth_and_leaves_nothing_open(world: World) -> None:
+    speaker = world.speaker()
+    speaker.look()
+    assert world.opened == 1 and world.cards[0].closed == 1 and not speaker.serving
+    assert speaker.progress().state is PartState.ASLEEP
+    world.fault = "absent"
+    missing = world.speaker()
+    missing.look()
+    assert missing.progress().state is PartState.ABSENT and "plug it in" in missing.progress().reason
+    assert missing.retry_in_s == 1.0, "and it is tried again"

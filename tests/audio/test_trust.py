@@ -90,3 +90,66 @@ def test_digital_silence_is_no_division_by_zero() -> None:
     meter = Meter()
     meter.weigh(1e6, 0.0, 0.0)
     assert meter.erle_db == 0.0 and (meter.return_loss_db or 0) > 40
+
+
+# -- over a rest of the output -------------------------------------------------------------------------
+
+
+def opened(trust: Trust, way_ms: float | None, now: float, blocks: int, out: float = 1.0) -> int:
+    """Sound comes after a rest; its way is measured after half a second of it. For how many blocks it is doubted."""
+    trust.reopened()
+    doubted = 0
+    for block in range(blocks):
+        if block == 40 and way_ms is not None:
+            trust.arrived(way_ms, now)
+        doubted += not trust.given
+        if trust.watching:
+            trust.weigh(VOICE, out)
+    return doubted
+
+
+def test_what_it_knows_of_the_room_outlasts_a_rest() -> None:
+    trust = Trust()
+    assert opened(trust, 40.5, 0.0, 300) == Trust.WATCH_BLOCKS
+    assert opened(trust, 40.6, 60.0, 300) == 40, "until it is known that the way is the same"
+
+
+def test_short_answers_add_up() -> None:
+    trust = Trust()
+    doubted = [opened(trust, 40.5, float(n), 100) for n in range(6)]
+    assert doubted == [100, 100, 50, 40, 40, 40]
+
+
+def test_another_way_is_another_room() -> None:
+    trust = Trust()
+    opened(trust, 40.5, 0.0, 300)
+    assert opened(trust, 42.5, 60.0, 300) == Trust.WATCH_BLOCKS
+    assert opened(trust, 42.5, 60.0, 300) == 40
+
+
+def test_another_way_takes_the_credit_of_a_steady_unit() -> None:
+    trust = Trust()
+    for n in range(Trust.STEADY):
+        opened(trust, 40.5, float(n), 300)
+    assert opened(trust, 40.5, 9.0, 300) == Trust.SOON_BLOCKS
+    assert opened(trust, 47.5, 9.0, 300) > Trust.SOON_BLOCKS + 100
+
+
+def test_after_a_long_time_it_is_looked_at_again() -> None:
+    trust = Trust()
+    opened(trust, 40.5, 0.0, 300)
+    assert opened(trust, 40.5, Trust.KEPT_S + 1.0, 300) == Trust.WATCH_BLOCKS
+
+
+def test_a_slip_is_not_carried_over() -> None:
+    trust = Trust()
+    opened(trust, 40.5, 0.0, 300)
+    opened(trust, 40.5, 1.0, 300, out=VOICE / 4)
+    assert opened(trust, 40.5, 2.0, 300) == Trust.WATCH_BLOCKS
+
+
+def test_a_sound_too_short_to_be_measured_changes_nothing() -> None:
+    trust = Trust()
+    opened(trust, 40.5, 0.0, 300)
+    opened(trust, None, 1.0, 10)
+    assert opened(trust, 40.5, 2.0, 300) == 40

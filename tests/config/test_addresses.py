@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config.addresses import is_host, is_loopback, split_url
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.9.9.9", "::1"])
@@ -44,3 +44,23 @@ def test_no_text_raises(text: str, front: str) -> None:
     scheme, host, trouble = split_url(front + text)
     assert trouble or host
     is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["h", "api.example.org", "api.example.org.", "a_b.example.org", "x" * 63, "b\u00fccher.example", "10.0.0.1", "::1"]
+    + ["fe80::1%eth0", "1.example.org", "a--b.org"],
+)
+def test_what_can_be_a_host(host: str) -> None:
+    assert is_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["h..x", ".x", "..", "-a.org", "a-.org", "x" * 64, ".".join(["x" * 60] * 5), "1.2.3", "256.1.1.1", "999", "a b"]
+    + ["::g", "1:2", "a/b", "\u00fc" * 63, "a.\u00fc..b", "h\u2024.x"],
+)
+def test_what_cannot_be_a_host(host: str) -> None:
+    assert not is_host(host)
+    trouble = split_url(f"wss://{host}/")[2] if ":" not in host and "/" not in host else "named"
+    assert trouble

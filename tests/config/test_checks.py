@@ -81,7 +81,7 @@ def test_the_local_service_needs_no_key() -> None:
     assert found(service=(Endpoint(dialect="local"),)) == []
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:8765/", "ws://localhost/", "ws://[::1]:1/", "wss://api.example.org/"])
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:8765/x", "ws://localhost/x", "ws://[::1]:1/x", "wss://h.example/x"])
 def test_encrypted_or_loopback_addresses_pass(url: str) -> None:
     assert found(service=(Endpoint(dialect="local", url=url),)) == []
 
@@ -278,7 +278,7 @@ def test_relative_paths_are_a_warning() -> None:
 def test_a_cue_is_a_tone_nothing_or_a_file() -> None:
     assert found(audio=Audio(cues=Cues(woken="tone", busy="silent"))) == []
     said = error(audio=Audio(cues=Cues(done="tnoe")))
-    assert said == "audio.cues.done: must be tone, silent or the path of a WAV file"
+    assert said == "audio.cues.done: must be tone, silent, say:TEXT or the path of a WAV file"
 
 
 def test_a_cue_that_cannot_be_played_is_told_before_it_is_needed(tmp_path: Path) -> None:

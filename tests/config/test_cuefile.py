@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kioskd.config.cuefile import cue_problem, read_cue
+from kioskd.config.cuefile import cue_problem, read_cue, said
 from kioskd.core.wavhead import NotPlayable
 
 
@@ -54,3 +54,8 @@ def test_a_corrupt_file_is_told_and_refused(tmp_path: Path) -> None:
     assert cue_problem(str(path)) == "is not a WAV file"
     with pytest.raises(NotPlayable, match="not a WAV"):
         read_cue(str(path))
+
+
+def test_a_cue_that_is_spoken_is_told_from_a_path_and_a_tone() -> None:
+    assert said("say:Please  ring\nthe bell ") == "Please ring the bell" and said("say:") == ""
+    assert [said(cue) for cue in ("tone", "silent", "/say:no.wav", "SAY:no")] == [None] * 4

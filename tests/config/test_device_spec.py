@@ -36,7 +36,6 @@ def test_what_could_name_a_device_is_let_through(spec: str) -> None:
     ("spec", "says"),
     [
         ("", "is no device"),
-        ("hw:0,0", "is no device"),
         ("null:1", "is no device"),
         ("default:", "is no device"),
         ("PULSE", "is no device"),
@@ -46,6 +45,9 @@ def test_what_could_name_a_device_is_let_through(spec: str) -> None:
         ("alsa: x", "needs a card id"),
         ("alsa:x ", "needs a card id"),
         ("alsa:a\nb", "needs a card id"),
+        ("hw:0,0", "by number, which changes: run kioskd devices"),
+        ("plughw:1", "by number, which changes: run kioskd devices"),
+        ("Speaker", "kioskd devices lists them"),
         ("alsa:hw:1,0", "by number, which changes"),
         ("alsa:plughw:1", "by number, which changes"),
         ("alsa:1", "by number, which changes"),

@@ -18,7 +18,7 @@ class Lamp:
 
 def test_a_key_without_a_default_must_be_given() -> None:
     with pytest.raises(TypeError):
-        Lamp()  # type: ignore[call-arg]
+        Lamp()  # type: ignore[call-arg]  # that it is an error is the point
     assert dataclasses.fields(Lamp)[0].default is REQUIRED
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.config.secrets import MASK, MOST_BYTES, SecretError, read_secret, redact
+from kioskd.config.secrets import MASK, MOST_BYTES, SecretError, read_secret, redact, secret_path
 from kioskd.config.sections import SecretRef
 
 SECRET = "hunter2hunter2"
@@ -37,8 +37,10 @@ def test_a_credential_is_read_from_systemds_directory(tmp_path: Path) -> None:
 
 def test_a_missing_credential_says_what_the_unit_needs(tmp_path: Path) -> None:
     ref = SecretRef(credential="hydra-key")
-    assert "LoadCredential=hydra-key:PATH" in refused(ref)
-    assert "LoadCredential=hydra-key:PATH" in refused(ref, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    line = "LoadCredential=hydra-key:/etc/kioskd/hydra-key"
+    for env in ({}, {"CREDENTIALS_DIRECTORY": str(tmp_path)}):
+        assert line in refused(ref, env) and "systemctl edit kioskd" in refused(ref, env)
+    assert "env: or file:" in refused(ref)
 
 
 @pytest.mark.parametrize("name", ["../key", "a/b", "", ".", ".."])
@@ -50,7 +52,8 @@ def test_a_credential_cannot_lead_out_of_its_directory(tmp_path: Path, name: str
 
 def test_an_environment_variable() -> None:
     assert read_secret(SecretRef(env="HYDRA_API_KEY"), {"HYDRA_API_KEY": SECRET}) == SECRET
-    assert "HYDRA_API_KEY is not set" in refused(SecretRef(env="HYDRA_API_KEY"))
+    told = refused(SecretRef(env="HYDRA_API_KEY"))
+    assert "HYDRA_API_KEY is not set" in told and "LoadCredential=hydra-api-key:" in told
 
 
 def test_a_secret_pasted_as_the_name_of_its_variable_is_not_repeated() -> None:
@@ -164,3 +167,22 @@ def test_no_given_secret_survives(before: str, secret: str, after: str) -> None:
     shown = redact(before + secret + after, [secret])
     # what is left may happen to spell a short secret across the mask; the text without masks may not hold it
     assert all(secret not in part for part in shown.split(MASK))
+
+
+def test_the_file_of_a_secret_is_named_so_that_its_change_is_noticed(tmp_path: Path) -> None:
+    env = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert secret_path(SecretRef(file="/etc/kioskd/key"), env) == "/etc/kioskd/key"
+    assert secret_path(SecretRef(credential="key"), env) == str(tmp_path / "key")
+    for ref in (SecretRef(env="KEY"), SecretRef(credential="../key")):
+        assert secret_path(ref, env) is None
+    assert secret_path(SecretRef(credential="key"), {}) is None
+
+
+def test_a_proxys_user_and_password_are_redacted() -> None:
+    for text in (
+        f"HTTPS_PROXY=http://me:{SECRET}@proxy:3128 is set",
+        f"'https://{SECRET}@proxy'",
+        f"Proxy-Authorization: Basic {SECRET}",
+    ):
+        assert SECRET not in redact(text, ()) and MASK in redact(text, ())
+    assert redact("see https://example.org/a@b", ()) == "see https://example.org/a@b"

@@ -12,6 +12,7 @@ from kioskd.config.service_checks import ALSO, FOREIGN, HYDRA_VOICES, services
 from kioskd.wire.dialects import DIALECTS
 
 KEY = SecretRef(env="SERVICE_KEY")
+KNOWN = ", ".join(list(DIALECTS)[:-1]) + f" and {list(DIALECTS)[-1]}"
 NEEDED: dict[str, dict[str, Any]] = {
     "azure": {"url": "wss://r.openai.azure.com/openai/v1/realtime", "model": "mine"},
     "voice-live": {"url": "wss://r.services.ai.azure.com/voice-live/realtime", "model": "m"},
@@ -46,11 +47,28 @@ def test_services_of_another_kind_are_refused_by_name(dialect: str) -> None:
     "dialect, meant", [("opnai", "openai"), ("Grok", "grok"), ("hybrie_gemini", "hybrie-gemini"), *ALSO.items()]
 )
 def test_a_misspelt_dialect_is_guessed_at(dialect: str, meant: str) -> None:
-    assert f"is no dialect; did you mean {meant}? Known are hydra, " in only(dialect=dialect)
+    assert f"is no dialect; did you mean {meant}? (known are hydra, " in only(dialect=dialect)
 
 
 def test_a_strange_dialect_is_told_what_there_is() -> None:
-    assert only(dialect="zzz").endswith("voice-live, grok and inworld")
+    assert only(dialect="zzz").endswith("is no dialect (known are " + KNOWN + ")")
+
+
+@pytest.mark.parametrize("end", ["", "/", "?x=1"])
+@pytest.mark.parametrize("dialect, path", [("azure", "/openai/v1/realtime"), ("voice-live", "/voice-live/realtime")])
+def test_an_azure_address_without_its_path_is_a_mistake_that_names_it(dialect: str, path: str, end: str) -> None:
+    (finding,) = found(dialect=dialect, key=KEY, model="m", url=f"wss://r.example.com{end}")
+    assert finding.key == "service[0].url" and not finding.warning
+    assert finding.sentence.endswith(f"write wss://r.example.com{path}")
+
+
+@pytest.mark.parametrize(
+    "dialect, path", [("hydra", "/waves/v1/s2s"), ("grok", "/v1/realtime"), ("openai-beta", "/v1/realtime")]
+)
+def test_elsewhere_an_address_without_a_path_is_doubted(dialect: str, path: str) -> None:
+    (finding,) = found(dialect=dialect, key=KEY, url="wss://h.example.com")
+    assert finding.warning and finding.sentence.endswith(f"{path}: wss://h.example.com{path}")
+    assert found(dialect=dialect, key=KEY, url="wss://h.example.com/other") == []
 
 
 @pytest.mark.parametrize("dialect", ["azure", "voice-live", "hybrie-raw", "openai-beta"])

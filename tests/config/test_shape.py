@@ -109,7 +109,9 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs() -> None:
 
 
 def test_an_unknown_key_like_nothing_else_lists_the_keys() -> None:
-    assert only("session: {zzz: 1}").endswith("the keys here are longest_s")
+    assert only("session: {zzz: 1}").endswith(
+        "the keys here are policy, longest_s, rotate_margin_s, carry_over and carry_over_bytes"
+    )
 
 
 def test_a_misspelt_required_key_is_one_mistake_not_two() -> None:
@@ -139,7 +141,7 @@ def test_duplicates_inside_a_json_schema_are_found() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kiosk: 5", "1: kiosk: must be a group of keys (name and settle_s), each on its own line below"),
+        ("kiosk: 5", "1: kiosk: must be a group of keys (name, settle_s, time_zone and lockout), each on its own line"),
         ("kiosk: [a]", "1: kiosk: must be a group of keys"),
         ("kiosk: {name: [a]}", "1: kiosk.name: is a group or a list, but must be text"),
         ("kiosk: {name: {a: b}}", "1: kiosk.name: is a group or a list, but must be text"),

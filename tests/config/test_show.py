@@ -139,7 +139,8 @@ def sound_configs(draw: st.DrawFn) -> Config:
             action=st.just(action),
         )
         tool = draw(plain_tool)
-        tools.append(dataclasses.replace(tool, policy=dataclasses.replace(tool.policy, confirm="none")))
+        sound = {"confirm": "none", "hours": (), "holidays": (), "interlocks": ()}
+        tools.append(dataclasses.replace(tool, policy=dataclasses.replace(tool.policy, **sound)))
     key = draw(st.sampled_from([SecretRef(credential="k"), SecretRef(env="K"), SecretRef(file="/k")]))
     service = (Endpoint(dialect="hydra", key=key, voice=draw(st.none() | TEXT)), Endpoint(dialect="local"))
     panel = Panel(

@@ -31,7 +31,9 @@ def test_a_canceller_between_two_cards_is_fine(with_: Judge) -> None:
 
 def test_a_canceller_without_a_room_is_a_warning(with_: Judge) -> None:
     (warning,) = said(with_("+", "audio: {echo: cancel, input: 'file:/x.wav', output: 'null'}\n"))
-    assert warning.startswith("audio.echo: there is no echo with input and output in no room")
+    assert "there is no echo to cancel: audio.input and audio.output are a file or nothing" in warning
+    (one,) = said(with_("+", "audio: {echo: cancel, input: 'file:/x.wav'}\n"))
+    assert "audio.input is a file or nothing" in one and "half_duplex" in one
     assert said(with_("+", "audio: {echo: half_duplex, input: 'file:/x.wav', output: 'null'}\n")) == []
 
 

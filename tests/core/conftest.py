@@ -11,6 +11,7 @@ from kioskd.config.sections import Action, Audio, Config, Persona, Policy, Rate,
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core.machine import Machine
+from kioskd.core.state import State
 from kioskd.core.words import CallKey, Link
 
 E = TypeVar("E", bound=ef.Effect)
@@ -46,7 +47,7 @@ class Bench:
         self.now += 100.0
 
     @property
-    def s(self):  # type: ignore[no-untyped-def]
+    def s(self) -> State:
         """The machine's state."""
         return self.machine.state
 

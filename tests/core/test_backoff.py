@@ -136,3 +136,27 @@ def test_begin_before_its_time_spends_nothing() -> None:
     backoff.failed(0.0, 0.9)
     assert not backoff.begin(3.5)
     assert backoff.begin(3.7)
+
+
+def test_what_a_service_asked_for_is_overridden_by_one_press_and_not_by_what_happens_by_itself() -> None:
+    backoff = Backoff()
+    backoff.failed(0.0, 0.0, capacity=True, retry_after_s=60.0)
+    backoff.nudge(1.0)
+    assert backoff.wait_s(1.0) == 59.0
+    assert backoff.press(1.0) and backoff.begin(1.0)
+    backoff.failed(1.0, 0.0, capacity=True, retry_after_s=60.0)
+    assert not backoff.press(2.0) and backoff.wait_s(2.0) == 59.0
+    backoff.rested(3.0)
+    assert backoff.wait_s(3.0) == 58.0, "a conversation that ended does not shorten it"
+    assert not backoff.press(60.9)
+    backoff.failed(61.5, 0.0, capacity=True, retry_after_s=60.0)
+    assert backoff.press(62.0), "another patience, another press"
+
+
+def test_another_service_did_not_ask_for_it() -> None:
+    backoff = Backoff()
+    backoff.failed(0.0, 0.9, capacity=True, retry_after_s=60.0)
+    backoff.anew(1.0)
+    assert backoff.wait_s(1.0) == 0.0
+    backoff.failed(1.0, 0.5)
+    assert 0.0 < backoff.wait_s(1.0) < 60.0

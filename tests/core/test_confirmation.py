@@ -13,11 +13,11 @@ from kioskd.core.words import CallKey, Feed, Phase
 
 
 def commits(bench: Any) -> list[ef.CommitIntent]:
-    return bench.of(ef.CommitIntent)  # type: ignore[no-any-return]
+    return list(bench.of(ef.CommitIntent))
 
 
 def runs(bench: Any) -> list[ef.RunAction]:
-    return bench.of(ef.RunAction)  # type: ignore[no-any-return]
+    return list(bench.of(ef.RunAction))
 
 
 def status_of(effect: ef.SendOutput | ef.SendText) -> str:

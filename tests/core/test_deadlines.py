@@ -81,13 +81,13 @@ def test_a_card_that_never_falls_silent_is_not_believed_for_ever(bench: Any) -> 
     assert bench.s.resting
 
 
-def test_an_old_session_is_closed_at_a_quiet_moment(bench: Any) -> None:
+def test_the_link_is_told_when_the_conversation_rests_and_when_not(bench: Any) -> None:
     bench.says()
     bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))
-    bench(ev.TimerFired("session", bench.s.timers["session"]))
-    assert bench.of(ef.CloseLink) == [], "not while it speaks"
-    bench(ev.ResponseDone("s1", "r", "completed", ""), ev.PlaybackDrained(bench.now))
-    assert len(bench.of(ef.CloseLink)) == 1
+    bench(ev.ResponseDone("s1", "r", "completed", ""))
+    assert [effect.on for effect in bench.of(ef.Rest)] == [False], "not while it speaks"
+    bench(ev.PlaybackDrained(bench.now))
+    assert [effect.on for effect in bench.of(ef.Rest)] == [False, True]
 
 
 def test_a_stale_timer_does_nothing(bench: Any) -> None:
@@ -102,4 +102,4 @@ def test_the_page_lists_every_timer_of_a_state() -> None:
     section = PAGE.split("## Deadlines")[1]
     listed = set(re.findall(r"\| `([a-z_]+)(?::ID)?` \|", section))
     flags = {"breath", "tail", "refused", "hold"}
-    assert listed - {"act", "commit"} == set(deadlines.TIMERS) - flags
+    assert listed - {"act", "commit", "look"} == set(deadlines.TIMERS) - flags

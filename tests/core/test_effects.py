@@ -13,5 +13,5 @@ def kinds() -> list[type[ef.Effect]]:
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_an_effect_cannot_be_changed_and_says_what_it_is(kind: type[ef.Effect]) -> None:
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert vars(kind)["__dataclass_params__"].frozen
     assert "__slots__" in vars(kind) and kind.__doc__ and not kind.__doc__.startswith(f"{kind.__name__}(")

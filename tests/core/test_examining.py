@@ -33,6 +33,14 @@ def test_the_kiosk_is_deaf_while_it_measures_and_hears_again_afterwards(
     assert "examine" not in bench.timers
 
 
+def test_the_sweep_is_called_a_sweep(bench: Any) -> None:
+    bench(ev.DoctorBegan(), ev.PlaybackStarted(bench.now))
+    assert "the doctor's sweep sounds" in [note.text for note in bench.of(ef.Note)]
+    bench(ev.PlaybackDrained(bench.now), ev.DoctorEnded(""))
+    bench(ev.PlaybackStarted(bench.now))
+    assert bench.of(ef.Note)[-1].text == "a cue sounds"
+
+
 def test_its_own_sweep_opens_no_session(bench: Any) -> None:
     bench(ev.DoctorBegan())
     caused = bench(ev.GateOpened(bench.now), ev.GateClosed(bench.now))

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kioskd.config.sections import Audio, Recording
+from kioskd.core import announce_events as ae
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
+from kioskd.core import house_events as he
 from kioskd.core.machine import HANDLERS
 from kioskd.core.words import CallKey, Feed, Link, PartState
 
 
 def test_every_event_has_its_row() -> None:
-    kinds = {kind for kind in vars(ev).values() if isinstance(kind, type) and ev.Event in kind.__bases__}
+    names = {**vars(ev), **vars(he), **vars(ae)}
+    kinds = {kind for kind in names.values() if isinstance(kind, type) and ev.Event in kind.__bases__}
     assert kinds - {ev.TimerFired} == set(HANDLERS)
 
 

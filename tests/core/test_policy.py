@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.config.sections import Action, Kiosk, Policy, Rate, RelayAction, SensorAction, Tool
-from kioskd.core.policy import CLASSES, Facts, Verdict, judge, needs_hand
+from kioskd.config.sections import Action, Interlock, Kiosk, Policy, Rate, RelayAction, SensorAction, Tool
+from kioskd.core.policy import CLASSES, Contacts, Facts, Verdict, judge, needs_hand
+from kioskd.core.schedule import Wall
 
 KIOSK = Kiosk(settle_s=2.0)
 CALM = Facts(
@@ -173,3 +174,50 @@ def test_a_hand_turns_confirm_into_allow_and_heals_nothing_else(wanted: Tool, mo
         assert after.verdict is Verdict.ALLOW
     else:
         assert after == before
+
+
+# -- clock, contacts, lock-out -----------------------------------------------------------------------
+
+FIRE = Interlock(pin="GPIO24", must_be="inactive", name="the fire alarm")
+NINE = Wall("2026-12-21", 0, 9 * 60, True)
+
+
+def test_the_schedule_refuses_whatever_the_hand_says() -> None:
+    office = tool(hours=("mon-fri 08:00-18:00",))
+    assert code(office, wall=NINE) == "confirm" and code(office, wall=NINE, confirmed=True) == "allowed"
+    assert code(office, wall=NINE._replace(minute=19 * 60), confirmed=True) == "hours"
+    assert code(office, wall=None, confirmed=True) == "clock"
+    assert code(office, wall=NINE._replace(trusted=False), confirmed=True) == "clock"
+
+
+def test_a_lock_refuses_what_moves_and_lets_people_call_for_help() -> None:
+    assert {code(tool(class_), locked_s=1.0) for class_ in ("actuate", "access")} == {"locked"}
+    assert {code(tool(class_), locked_s=1.0) for class_ in ("read", "notify")} == {"allowed"}
+    assert code(tool("actuate"), locked_s=math.nan) == "locked"
+
+
+def test_without_its_contacts_read_nothing_is_allowed_or_asked_of_a_hand() -> None:
+    guarded = tool(interlocks=(FIRE,))
+    assert code(guarded) == "look" and code(guarded, confirmed=True) == "look"
+    holds, fire = Contacts("", ""), Contacts("the fire alarm", "the fire alarm is active")
+    assert code(guarded, contacts=holds) == "confirm" and code(guarded, contacts=holds, confirmed=True) == "allowed"
+    assert code(guarded, contacts=fire) == "interlock" and code(guarded, contacts=fire, confirmed=True) == "interlock"
+    assert code(guarded, contacts=Contacts("", "the line cannot be read")) == "interlock"
+
+
+def test_contacts_are_not_read_for_what_is_refused_anyway() -> None:
+    guarded = tool(interlocks=(FIRE,))
+    assert code(guarded, muted=True) == "muted" and code(guarded, confirming=True) == "busy_confirming"
+
+
+@settings(max_examples=300, deadline=None)
+@given(tools, facts, st.booleans(), st.sampled_from([None, Contacts("", ""), Contacts("x", "x is active")]))
+def test_what_is_allowed_held_its_contacts_its_clock_and_no_lock(
+    wanted: Tool, moment: Facts, locked: bool, contacts: Contacts | None
+) -> None:
+    policy = replace(wanted.policy, interlocks=(FIRE,), holidays=("2026-12-25",))
+    here = replace(moment, locked_s=float(locked), contacts=contacts, wall=NINE)
+    for facts_now in (here, replace(here, wall=None), replace(here, wall=NINE._replace(date="2026-12-25"))):
+        if judge(replace(wanted, policy=policy), KIOSK, "", facts_now).verdict in (Verdict.ALLOW, Verdict.CONFIRM):
+            assert facts_now.contacts == Contacts("", "") and facts_now.wall == NINE
+            assert not (locked and wanted.class_ in ("actuate", "access"))

@@ -215,3 +215,29 @@ def test_an_answer_that_was_heard_in_part_is_not_lost(bench: Any) -> None:
     bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))
     bench(ev.SessionEnded("s1", 1006, "gone"))
     assert bench.s.counts.turns_lost == 0
+
+
+def test_where_no_service_may_be_asked_the_visitor_hears_it_at_once(bench: Any) -> None:
+    bench(ev.GateOpened(bench.now), ev.LinkChanged(Link.REFUSED, "", "the budget is spent"))
+    bench(ev.GateClosed(bench.now))
+    assert bench.s.turn is Turn.QUIET and bench.s.counts.turns_lost == 1
+    assert [cue.name for cue in bench.of(ef.PlayCue)] == ["offline"] and "answer" not in bench.timers
+
+
+def test_a_session_that_lives_answers_whatever_the_link_may_dial_next(bench: Any) -> None:
+    bench(ev.GateOpened(bench.now))
+    bench.online()
+    bench(ev.LinkChanged(Link.REFUSED, "", "the budget is spent"), ev.GateClosed(bench.now))
+    assert bench.s.turn is Turn.WAITING and bench.s.counts.turns_lost == 0
+
+
+def test_a_session_that_is_replaced_loses_no_turn_and_ends_no_conversation(bench: Any) -> None:
+    bench.says()
+    bench(ev.ResponseCreated("s1", "r"), ev.ResponseDone("s1", "r", "completed", ""))
+    bench(ev.TimerFired("settle", bench.s.timers["settle"]))
+    assert bench.s.resting
+    bench(ev.GateOpened(bench.now), ev.SessionEnded("s1", 1000, "as old as it may become", replaced=True))
+    assert bench.s.turn is Turn.LISTENING and bench.s.wanted and bench.s.counts.turns_lost == 0
+    assert bench.of(ef.DropUplink) == [] and bench.of(ef.CloseLink) == []
+    bench(ev.SessionReady("s2", "hydra"), ev.ResponseCreated("s2", "r2"))
+    assert bench.s.session == "s2" and bench.s.counts.turns_answered == 2

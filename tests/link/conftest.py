@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ctypes
 import json
+import socket
+import struct
+import subprocess
+import threading
 import time
+import warnings
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Mapping, Sequence, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Mapping, Sequence, TypeVar
 
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -16,8 +23,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from kioskd.config.sections import Talk
-from kioskd.core.events import Event, LinkChanged
+from kioskd.config.sections import Session, Talk
+from kioskd.core.events import Event, LinkChanged, SessionReady
 from kioskd.core.words import Link
 from kioskd.inbox import Bell, Inbox
 from kioskd.lanes import CHUNK_BYTES, Chunk, PlaybackLane, UplinkLane
@@ -44,6 +51,8 @@ FAST = Limits(
     reply_s=0.4,
     stuck_s=0.4,
     goodbye_s=0.3,
+    well_s=0.0,
+    pong_s=0.3,
 )
 
 E = TypeVar("E", bound=Event)
@@ -230,6 +239,8 @@ class Bench:
         chance: float = 0.5,
         buffer_s: float = 10.0,
         playback_s: float = 120.0,
+        session: Session = Session(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.events: list[Event] = []
         self.rows: list[Mapping[str, object]] = []
@@ -251,6 +262,8 @@ class Bench:
             trace=lambda kind, row: self.rows.append({"kind": kind, **row}),
             limits=limits,
             on_sent=lambda chunk: self.sent.append((chunk, time.monotonic())),
+            session=session,
+            clock=clock,
         )
 
     async def __aenter__(self) -> Bench:
@@ -322,6 +335,115 @@ def setup_for(url: str, **changes: Any) -> EndpointSetup:
     return EndpointSetup(**{**values, **changes})
 
 
+def certificate(folder: Path, *dates: str) -> tuple[Path, Path]:
+    """Key and self-signed certificate for localhost. ``dates``: start and end, as openssl ca takes them."""
+    key, request, cert = folder / "key.pem", folder / "request.pem", folder / "cert.pem"
+    (folder / "index.txt").touch()
+    (folder / "serial").write_text("01\n")
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=own\n[own]\n"
+        f"database={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
+        "default_md=sha256\npolicy=any\nx509_extensions=ext\n[any]\ncommonName=supplied\n"
+        "[ext]\nsubjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE\n"
+        "[req]\ndistinguished_name=dn\n[dn]\n"
+    )
+    own = ["-config", str(folder / "ca.cnf")]
+    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
+    run = ["openssl", "req", "-new", *new_key, "-subj", "/CN=localhost", "-out", str(request), *own]
+    subprocess.run(run, check=True, capture_output=True)
+    sign = ["openssl", "ca", "-batch", "-selfsign", "-keyfile", str(key), "-in", str(request), "-out", str(cert), *own]
+    subprocess.run([*sign, "-startdate", dates[0], "-enddate", dates[1]], check=True, capture_output=True)
+    return key, cert
+
+
+def in_namespace(work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Run ``work`` on a loop of its own in a network namespace of its own, with the loopback up and nothing else, so
+    that a test may pull cables. False, and a warning that says so, where this machine allows none.
+    """
+    errors: list[BaseException] = []
+    able: list[bool] = []
+
+    def run() -> None:
+        # unshare(2) moves the thread that calls it, and those that it starts; CLONE_NEWNET is 0x40000000.
+        if ctypes.CDLL(None, use_errno=True).unshare(0x40000000) != 0:
+            return
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True, capture_output=True)
+            able.append(True)
+            asyncio.run(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    if not able:
+        warnings.warn("this machine lets nobody make a network namespace: nothing was tested here", stacklevel=2)
+    return bool(able)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with RST (socket(7): a linger time of zero)."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+class LongBench(Bench):
+    """The link with the product's own numbers and the worst luck, for loops whose time flies (``swift``)."""
+
+    REAL = Limits(probe_s=0.0)
+    LONGEST_S = 7200.0
+
+    def __init__(self, url: str, **changes: Any) -> None:
+        self.at: list[float] = []
+        ours = {"limits": self.REAL, "chance": changes.pop("chance", 0.999999), "clock": self.now}
+        bench = {name: changes.pop(name) for name in ("talk", "session", "buffer_s", "playback_s") if name in changes}
+        super().__init__(setup_for(url, connect_timeout_s=10.0, handshake_timeout_s=10.0, **changes), **ours, **bench)
+
+    @staticmethod
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _deliver(self, event: Event) -> None:
+        self.at.append(self.now())
+        super()._deliver(event)
+
+    async def until(self, done: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(self.LONGEST_S):
+            while not (value := done()):
+                self._news.clear()
+                await self._news.wait()
+            return value
+
+    @property
+    def attempts(self) -> list[float]:
+        """When each attempt began."""
+        changes = [(event, at) for event, at in zip(self.events, self.at) if isinstance(event, LinkChanged)]
+        return [at for event, at in changes if event.state is Link.CONNECTING]
+
+    def when(self, kind: type[Event], state: Link | None = None, number: int = 1) -> float:
+        """When the event of that kind (and state) and number came."""
+        found = [at for event, at in zip(self.events, self.at) if type(event) is kind]
+        if state is not None:
+            pairs = zip(self.events, self.at)
+            found = [at for event, at in pairs if isinstance(event, LinkChanged) and event.state is state]
+        return found[number - 1]
+
+    async def failed_once_more(self) -> None:
+        """Until an attempt that begins from now on has failed: the longest wait lies ahead."""
+        count = len(self.attempts)
+        await self.until(lambda: len(self.attempts) > count)
+        await self.until(lambda: self.states[-1] not in (Link.CONNECTING, Link.HANDSHAKE))
+
+    async def ready(self, number: int = 1) -> float:
+        """When the session of that number was ready."""
+        await self.event(SessionReady, number)
+        return self.when(SessionReady, None, number)
+
+
 @dataclass(frozen=True)
 class Kit:
     """What the tests of this room are made of."""
@@ -331,10 +453,16 @@ class Kit:
     setup_for = staticmethod(setup_for)
     well = staticmethod(well)
     silence = staticmethod(silence)
+    certificate = staticmethod(certificate)
+    in_namespace = staticmethod(in_namespace)
     fast = FAST
     key = KEY
     patience_s = PATIENCE_S
+    long = LongBench
+    real = LongBench.REAL
+    reset = staticmethod(reset)
     replace = staticmethod(replace)
+    talk = Talk
 
 
 @pytest.fixture

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from kioskd.config.sections import Talk
-from kioskd.core.events import Event, LinkChanged
+import pytest
+
+from kioskd.config.sections import Session, Talk
+from kioskd.core.events import Event, LinkChanged, ServiceComplained, SessionEnded, SessionReady
 from kioskd.core.words import Link
 from kioskd.lanes import PlaybackLane, UplinkLane
 from kioskd.link.attempt import Attempt
 from kioskd.link.ports import Ports
 from kioskd.link.record import Record
+from kioskd.voice.options import Options
+from kioskd.voice.server import serve
+from kioskd.wire.dialects import DIALECTS
 from kioskd.wire.profile import Trouble
 
 
@@ -105,5 +110,49 @@ def test_what_a_person_has_to_change_is_a_refusal_with_its_sentence(kit: Any) ->
                 ending = await attempt_for(kit, changes.pop("url", peer.url), [], **changes).run()
                 assert ending.failure.trouble is Trouble.FATAL and words in ending.failure.sentence
             assert peer.attempts == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "dialect", ["hydra", "mythicdot", "hybrie", "openai", "openai-beta", "voice-live", "grok", "inworld"]
+)
+def test_every_dialect_takes_what_was_said_before_as_it_can(kit: Any, dialect: str) -> None:
+    """Against the local voice service speaking it: it complains of nothing, and nothing is told twice."""
+    profile = DIALECTS[dialect]
+
+    async def main() -> None:
+        server = await serve("127.0.0.1", 0, Options())
+        try:
+            url = f"ws://127.0.0.1:{server.port}/?dialect={dialect}"
+            setup = kit.setup_for(url, profile=profile, model="", handshake_timeout_s=10.0)
+            talk = kit.talk(linger_s=60.0)
+            async with kit.Bench(setup, talk=talk, session=Session(longest_s=0.5)) as bench:
+                bench.link.open("a press", greet=False)
+                bench.link.rest(False)
+                await bench.event(SessionReady)
+                now = asyncio.get_running_loop().time()
+                bench.link._memory.said("user", "Is my parcel here?", now)
+                bench.link._memory.said("assistant", "It is.", now)
+                await asyncio.sleep(0.5)
+                before = len(bench.rows)
+                bench.link.rest(True)
+                ended = await bench.event(SessionEnded)
+                assert ended.replaced
+                bench.link.rest(False)
+                await bench.event(SessionReady, 2)
+                await asyncio.sleep(0.2)
+                rows = [str(row) for row in bench.rows[before:]]
+                items = [row for row in rows if "conversation.item.create" in row]
+                summaries = [row for row in rows if "Earlier in this conversation (" in row]
+                if profile.replay_text:
+                    assert len(items) == 2 and summaries == [] and f"'{profile.replay_text}'" in items[1], items
+                else:
+                    assert items == [] and summaries, rows
+                assert bench.of(ServiceComplained) == [] and bench.link.snapshot()["mismatches"] == []
+                carried = bench.link._memory.carried(now + 1.0, bool(profile.replay_text))
+                assert (carried.summary + str(carried.items)).count("Is my parcel here?") == 1
+        finally:
+            await server.aclose()
 
     asyncio.run(main())

@@ -8,14 +8,17 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, AsyncIterator
 
 import pytest
 from websockets.asyncio.server import serve
 
-from kioskd.link.client import Target, dial, is_loopback, preload, refuse_in_the_clear
+from kioskd.link import client
+from kioskd.link.client import Target, dial, preload, refuse_in_the_clear
 from kioskd.link.failures import Failure, LinkError
+from kioskd.link.probe import probe
 from kioskd.link.redaction import Scrub
 from kioskd.wire.dialects import HYDRA
 from kioskd.wire.profile import Trouble
@@ -69,8 +72,9 @@ def test_an_upgrade_carries_url_and_headers_and_asks_for_no_compression(kit: Any
         (429, Trouble.CAPACITY, "at capacity"),
         (503, Trouble.CAPACITY, "at capacity"),
         (500, Trouble.TRANSPORT, "HTTP 500"),
-        (200, Trouble.TRANSPORT, "login page"),
-        (302, Trouble.TRANSPORT, "redirects elsewhere"),
+        (511, Trouble.FATAL, "a login page answers instead of the service (hotel Wi-Fi?): it says HTTP 511;"),
+        (200, Trouble.FATAL, "a login page answers instead of the service"),
+        (302, Trouble.FATAL, "it says HTTP 302, and leads to example.org"),
     ],
 )
 def test_a_refused_upgrade_says_what_to_do(kit: Any, status: int, trouble: Trouble, words: str) -> None:
@@ -78,7 +82,11 @@ def test_a_refused_upgrade_says_what_to_do(kit: Any, status: int, trouble: Troub
         headers = {"Retry-After": "7", "Location": f"wss://example.org/?api_key={kit.key}"}
         async with kit.Peer(http=[(status, headers)]) as peer:
             failure = await failure_of(target_for(kit, peer.url))
-            assert (failure.trouble, failure.http_status, failure.retry_after_s) == (trouble, status, 7.0)
+            assert (failure.trouble, failure.http_status, failure.retry_after_s) == (
+                trouble,
+                status,
+                None if "login" in failure.sentence else 7.0,
+            )
             assert words in failure.sentence and kit.key not in failure.sentence
             assert len(peer.attempts) == 1  # a redirect is not followed: it could carry the key away
 
@@ -136,7 +144,6 @@ def test_plain_ws_is_for_this_machine_only(kit: Any) -> None:
         with pytest.raises(LinkError) as caught:
             refuse_in_the_clear(url)
         assert caught.value.failure.trouble is Trouble.FATAL
-    assert is_loopback("127.8.8.8") and not is_loopback("128.0.0.1")
     failure = asyncio.run(failure_of(target_for(kit, "ws://example.org/")))
     assert "in the clear" in failure.sentence and kit.key not in failure.sentence
 
@@ -255,27 +262,6 @@ def test_a_peer_that_does_not_answer_pings_is_noticed(kit: Any) -> None:
 # -- TLS -------------------------------------------------------------------------------------------
 
 
-def certificate(folder: Path, *dates: str) -> tuple[Path, Path]:
-    """A self-signed certificate for localhost. ``dates``: start and end, as openssl ca takes them."""
-    key, request, cert = folder / "key.pem", folder / "request.pem", folder / "cert.pem"
-    (folder / "index.txt").touch()
-    (folder / "serial").write_text("01\n")
-    (folder / "ca.cnf").write_text(
-        "[ca]\ndefault_ca=own\n[own]\n"
-        f"database={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
-        "default_md=sha256\npolicy=any\nx509_extensions=ext\n[any]\ncommonName=supplied\n"
-        "[ext]\nsubjectAltName=DNS:localhost\nbasicConstraints=critical,CA:TRUE\n"
-        "[req]\ndistinguished_name=dn\n[dn]\n"
-    )
-    own = ["-config", str(folder / "ca.cnf")]
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key)]
-    run = ["openssl", "req", "-new", *new_key, "-subj", "/CN=localhost", "-out", str(request), *own]
-    subprocess.run(run, check=True, capture_output=True)
-    sign = ["openssl", "ca", "-batch", "-selfsign", "-keyfile", str(key), "-in", str(request), "-out", str(cert), *own]
-    subprocess.run([*sign, "-startdate", dates[0], "-enddate", dates[1]], check=True, capture_output=True)
-    return key, cert
-
-
 @pytest.mark.parametrize(
     "dates, trusted, words",
     [
@@ -293,7 +279,7 @@ def test_certificates_are_verified_and_a_wrong_clock_is_suspected(
     trusted: bool,
     words: str,
 ) -> None:
-    key, cert = certificate(tmp_path, *dates)
+    key, cert = kit.certificate(tmp_path, *dates)
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))  # where the default context looks
 
@@ -340,3 +326,172 @@ def test_the_library_is_imported_at_the_first_dial_and_never_logs_requests() -> 
 def test_a_target_does_not_show_its_key(kit: Any) -> None:
     target = target_for(kit, "wss://example.org/", headers={"Authorization": kit.key})
     assert kit.key not in repr(target)
+
+
+# -- addresses, and connections that die without a word ----------------------------------------------
+
+
+def deaf(family: socket.AddressFamily, host: str) -> tuple[socket.socket, list[socket.socket]]:
+    """An address that takes no connection and refuses none, as one behind a firewall: its queue is full."""
+    listening = socket.socket(family)
+    listening.bind((host, 0))
+    listening.listen(0)
+    full = []
+    for _ in range(4):
+        waiting = socket.socket(family)
+        waiting.setblocking(False)
+        waiting.connect_ex(listening.getsockname())
+        full.append(waiting)
+    return listening, full
+
+
+@pytest.mark.fault("the first of two addresses is a black hole", back_s=1, attempts=1, lost="nothing")
+@pytest.mark.parametrize("first", ["127.0.0.2", "::1"])
+def test_an_address_that_does_not_answer_costs_a_quarter_of_a_second(
+    kit: Any, monkeypatch: pytest.MonkeyPatch, stated: Any, first: str
+) -> None:
+    """The name has two addresses, of one family or of two; the first is a black hole: 0.25 s of 10 are lost."""
+
+    async def main() -> None:
+        family = socket.AF_INET6 if ":" in first else socket.AF_INET
+        listening, full = deaf(family, first)
+        try:
+            peer = kit.Peer()
+            peer.port = listening.getsockname()[1]
+            async with peer:
+
+                async def resolve(self: object, host: str, port: int, **_: object) -> list[Any]:
+                    assert host == "localhost"
+                    return [
+                        (family, socket.SOCK_STREAM, 6, "", (first, port)),
+                        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+                    ]
+
+                monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+                url = f"ws://localhost:{peer.port}/"
+                for work in (lambda: dial(target_for(kit, url, open_timeout_s=10.0)), lambda: probe(url, 10.0)):
+                    began = time.monotonic()
+                    result = await work()
+                    assert 0.2 < time.monotonic() - began < stated.back_s
+                    if result is not None:
+                        await result.close(1000)
+                        assert len(peer.attempts) == stated.attempts
+        finally:
+            for sock in (listening, *full):
+                sock.close()
+
+    asyncio.run(main())
+
+
+def test_a_service_that_is_reached_by_ipv6_alone(kit: Any) -> None:
+    async def main() -> None:
+        async with serve(lambda connection: connection.wait_closed(), "::1", 0) as server:
+            url = f"ws://[::1]:{next(iter(server.sockets)).getsockname()[1]}/"
+            await (await dial(target_for(kit, url))).close(1000)
+            assert await probe(url, 1.0) is None
+
+    asyncio.run(main())
+
+
+def test_all_addresses_that_fail_in_different_ways_are_one_sentence(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(self: object, host: str, port: int, **_: object) -> list[Any]:
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+        ]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
+    failure = asyncio.run(failure_of(target_for(kit, "wss://kiosk.example.org:9/")))
+    assert failure.sentence == "kiosk.example.org refused the connection: nothing listens there"
+
+
+def test_a_name_that_cannot_be_one_is_a_sentence(kit: Any) -> None:
+    for url in ("wss://h..x/", "wss://" + "x" * 64 + ".example.org/"):
+        failure = asyncio.run(failure_of(target_for(kit, url)))
+        assert failure.trouble is Trouble.FATAL and "is not a name that a host can have" in failure.sentence
+        found = asyncio.run(probe(url, 1.0))
+        assert found is not None and found.sentence == failure.sentence
+
+
+def test_a_socket_has_the_bounds_that_are_stated(kit: Any) -> None:
+    """25 s for packets that no longer come: 20 s behind the first byte, or 15 s of rest and keep-alives 5 s apart."""
+
+    async def main() -> None:
+        async with kit.Peer() as peer:
+            connection = await dial(target_for(kit, peer.url))
+            sock = connection._socket.transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            tcp = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT]
+            assert [sock.getsockopt(socket.IPPROTO_TCP, option) for option in tcp] == [15, 5, 3, 20_000]
+            connection.abort()
+        assert HYDRA.ping_interval_s + HYDRA.ping_timeout_s == 50
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("speaking", [True, False])
+def test_a_peer_whose_packets_no_longer_come_is_noticed_by_the_kernel(
+    kit: Any, monkeypatch: pytest.MonkeyPatch, speaking: bool
+) -> None:
+    """A cable is pulled while speech goes up, or while nothing does. 20 s and 25 s at most; here 1 s and 3 s."""
+    monkeypatch.setattr(client, "TCP_USER_TIMEOUT_MS", 1000)
+    monkeypatch.setattr(client, "KEEP_ALIVE_IDLE_S", 1)
+    monkeypatch.setattr(client, "KEEP_ALIVE_INTERVAL_S", 1)
+
+    async def main() -> None:
+        async with kit.Peer(lambda visit: visit.stay()) as peer:
+            connection = await dial(target_for(kit, peer.url))
+            await peer.visited(1)
+            assert await connection.alive(1.0)
+            command = ["ip", "link", "set", "lo", "down"]
+            await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+            began = time.monotonic()
+            if speaking:
+                await connection.send(b'{"type": "up"}')
+            async with asyncio.timeout(8.0):
+                with pytest.raises(LinkError) as caught:
+                    await connection.receive()
+            assert time.monotonic() - began < (3.0 if speaking else 5.0)
+            failure = caught.value.failure
+            assert (failure.trouble, failure.close_code) == (Trouble.TRANSPORT, 1006)
+            assert not await connection.alive(0.5)
+
+    kit.in_namespace(main)
+
+
+def test_a_middle_that_forwards_no_more_is_noticed_by_the_ping(kit: Any) -> None:
+    """It acknowledges every byte, so the kernel is content: ping_interval_s + ping_timeout_s, here 0.1 + 0.3 s."""
+
+    async def main() -> None:
+        stopped = asyncio.Event()
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while piece := await source.read(65536):
+                if not stopped.is_set():
+                    sink.write(piece)
+
+        async with kit.Peer(lambda visit: visit.stay()) as peer:
+
+            async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                there, beyond = await asyncio.open_connection("127.0.0.1", peer.port)
+                both = asyncio.gather(pump(reader, beyond), pump(there, writer), return_exceptions=True)
+                await both
+                writer.close()
+                beyond.close()
+
+            async with await asyncio.start_server(between, "127.0.0.1", 0) as server:
+                profile = kit.replace(HYDRA, ping_interval_s=0.1, ping_timeout_s=0.3)
+                url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+                connection = await dial(target_for(kit, url, profile=profile))
+                visit = await peer.visited(1)
+                await visit.send("hello")
+                await connection.receive()
+                assert await connection.alive(1.0)
+                stopped.set()
+                began = time.monotonic()
+                assert not await connection.alive(0.1)
+                with pytest.raises(LinkError, match="did not answer a ping within 0.3 s"):
+                    await connection.receive()
+                assert time.monotonic() - began < 1.0
+
+    asyncio.run(main())

@@ -413,7 +413,7 @@ def test_errors_that_leave_the_session_alive_are_told_and_too_many_end_it(kit: A
 
 @pytest.mark.parametrize(
     "code, state",
-    [("insufficient_quota", Link.REFUSED), ("session_expired", Link.OFFLINE), ("internal_error", Link.OFFLINE)],
+    [("insufficient_quota", Link.REFUSED), ("internal_error", Link.OFFLINE)],
 )
 def test_an_error_that_makes_the_session_useless_ends_it(kit: Any, code: str, state: Link) -> None:
     async def script(visit: Any) -> None:
@@ -467,5 +467,26 @@ def test_every_frame_is_traced_without_its_audio(kit: Any) -> None:
             assert told[:3] == [("<", "session.created"), (">", "session.configure"), ("<", "session.configured")]
             assert (">", "input_audio_buffer.append") in told and ("<", "response.output_audio.delta") in told
             assert all(row["kind"] == "wire" and len(repr(row["frame"])) < 600 for row in bench.rows)
+
+    asyncio.run(main())
+
+
+def test_late_audio_without_a_name_is_not_played_after_its_answer_was_cut(kit: Any) -> None:
+    async def nameless(visit: Any) -> None:
+        await visit.handshake()
+        await visit.send("response.created", response={"id": "r1"})
+        await visit.send("response.output_audio.delta", delta="AQABAAEA")
+        await visit.send("response.done", response={"id": "r1", "status": "cancelled"})
+        await visit.send("response.output_audio.delta", delta="AQABAAEA")
+        await visit.send("response.created", response={"id": "r2"})
+        await visit.send("response.output_audio.delta", delta="AQABAAEA")
+        await visit.stay()
+
+    async def main() -> None:
+        async with kit.Peer(nameless) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            await ready(kit, bench, peer)
+            await bench.event(ResponseCreated, 2)
+            assert [event.response for event in bench.of(ResponseCreated)] == ["r1", "r2"]
+            assert bench.link.snapshot()["conversation"]["wire"]["late_audio"] == 1
 
     asyncio.run(main())

@@ -8,7 +8,7 @@ import pytest
 
 from kioskd.core.words import Link
 from kioskd.link.course import Course
-from kioskd.link.failures import Ending, Failure
+from kioskd.link.failures import Cause, Ending, Failure
 from kioskd.wire.profile import Trouble
 
 
@@ -59,7 +59,7 @@ def test_only_a_whole_answer_forgets_the_failures(kit: Any) -> None:
     assert course.current == 1
     course.fresh(1.0)
     course.failed("endpoint 0", ending(Trouble.TRANSPORT), 1.0, 0.5)
-    course.completed()
+    course.completed("endpoint 0")
     course.failed("endpoint 0", ending(Trouble.TRANSPORT), 1.0, 0.5)
     assert course.current == 0
 
@@ -92,3 +92,80 @@ def test_other_endpoints_begin_anew_within_the_same_bucket(kit: Any) -> None:
     assert course.refused_s(1.0) == 0.0
     with pytest.raises(ValueError):
         course.use([])
+
+
+def test_a_login_page_and_a_wrong_clock_are_no_refusals_and_are_pardoned_when_something_changes(kit: Any) -> None:
+    for pardon in (Course.nudge, lambda course, now: course.reached("endpoint 0", now)):
+        course = course_for(kit, 2)
+        course.fresh(0.0)
+        course.failed("endpoint 0", ending(Trouble.FATAL, cause=Cause.PORTAL, patience_s=20.0), 0.0, 0.5)
+        assert course.current == 1 and course.wait_s(0.0) == 0.0  # a visitor is served by the other one at once
+        course.failed("endpoint 1", ending(Trouble.FATAL), 0.0, 0.5)
+        assert course.wait_s(0.0) == 20.0 and course.current == 0
+        assert course.prospect(Failure(Trouble.FATAL, "no", cause=Cause.CLOCK), 0.0)[0] is Link.OFFLINE
+        course.reached("endpoint 1", 1.0)  # it refused for good: that it can be reached is no news
+        assert course.wait_s(1.0) == 19.0
+        pardon(course, 1.0)
+        assert course.wait_s(1.0) == 0.0 and course.current == 0
+
+
+def test_a_session_that_was_used_up_costs_no_wait_and_no_turn(kit: Any) -> None:
+    course = course_for(kit, 2)
+    for _ in range(3):
+        used_up = Ending(Failure(Trouble.EXPIRY, "an hour is over"), was_ready=True)
+        course.failed("endpoint 0", used_up, 0.0, 0.9)
+        assert course.wait_s(0.0) == 0.0 and course.current == 0
+    course.failed("endpoint 0", ending(Trouble.EXPIRY), 0.0, 0.9)
+    assert course.wait_s(0.0) > 0.0, "one that never began was not used up"
+
+
+def test_three_closes_for_what_was_sent_within_five_minutes_are_a_refusal(kit: Any) -> None:
+    course = course_for(kit, 1)
+    for at in (0.0, 100.0, 301.0, 302.0):
+        course.completed("endpoint 0")
+        course.failed("endpoint 0", ending(Trouble.TRANSPORT, close_code=1007), at, 0.0)
+        assert course.refused_s(at) == 0.0
+    course.failed("endpoint 0", ending(Trouble.TRANSPORT, close_code=1007), 303.0, 0.0)
+    assert course.refused_s(303.0) == 30.0
+
+
+def test_what_may_not_be_asked_is_passed_over_and_when_nothing_is_left_the_reasons_are_told(kit: Any) -> None:
+    course = course_for(kit, 2)
+    course.restrict({"endpoint 0": "spent", "somebody": "unknown"})
+    assert course.barred == "" and course.unfit("endpoint 0") == "spent"
+    assert course.wait_s(0.0) == 0.0 and course.current == 1
+    course.restrict({"endpoint 0": "spent", "endpoint 1": "closed"})
+    assert course.barred == "spent; closed"
+    assert course.wait_s(0.0) == float("inf") and not course.begin(0.0)
+    course.use([kit.setup_for("ws://127.0.0.1:1/", name="endpoint 1")])
+    assert course.barred == "closed", "a new configuration does not lift it"
+    course.restrict({})
+    assert course.barred == "" and course.begin(0.0)
+
+
+def test_a_changed_key_is_pardoned_once_and_only_where_one_was_refused(kit: Any) -> None:
+    course = course_for(kit, 2)
+    course.failed("endpoint 0", ending(Trouble.FATAL), 0.0, 0.5)
+    assert course.current == 1
+    assert not course.pardon("endpoint 1", 1.0, idle=True)
+    assert course.pardon("endpoint 0", 1.0, idle=False) and course.current == 1
+    assert course.better("endpoint 1", 1.0) == "endpoint 0"
+    assert not course.pardon("endpoint 0", 1.0, idle=True), "it was pardoned already"
+
+
+def test_of_those_that_are_probed_only_probes_in_a_row_tell(kit: Any) -> None:
+    limits = kit.replace(kit.fast, probe_s=300.0, well_s=60.0, well_probes=3)
+    setups = [kit.setup_for(f"wss://{name}.example.org/", name=name) for name in ("cloud", "other")]
+    course = Course(setups, limits)
+    for _ in range(2):
+        course.failed("cloud", ending(Trouble.TRANSPORT), 0.0, 0.5)
+    assert course.ailing("other", 0.0) == 0 and course.ailing("cloud", 0.0) is None
+    assert course.better("other", 1000.0) == "", "time alone proves nothing"
+    for at, well in ((1000.0, True), (1020.0, True), (1040.0, False), (1060.0, True), (1080.0, True), (1100.0, True)):
+        course.probed("cloud", well, at)
+        assert course.better("other", at) == ""
+    assert course.better("other", 1119.0) == "" and course.better("other", 1120.0) == "cloud"
+    course.fresh(1110.0)
+    assert course.current == 1
+    course.fresh(1120.0)
+    assert course.current == 0

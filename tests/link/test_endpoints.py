@@ -64,3 +64,11 @@ def test_an_end_that_comes_after_a_fresh_round_began_moves_nothing() -> None:
 
 def test_a_setup_does_not_show_how_to_read_the_key(kit: Any) -> None:
     assert "read_key" not in repr(kit.setup_for("wss://example.org/"))
+
+
+def test_what_may_pass_by_itself_is_asked_again_sooner() -> None:
+    roster = Roster(1, refused_s=600.0)
+    roster.refused(0, 0.0, 60.0)
+    assert roster.wait_s(0.0) == 60.0
+    roster.refused(0, 0.0, 6000.0)
+    assert roster.wait_s(0.0) == 600.0

@@ -4,9 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from kioskd.link.patience import Patience
 from kioskd.wire.dialects import DIALECTS
-from kioskd.wire.facts import Created, Ended, Ready
+from kioskd.wire.facts import Audio, Began, Created, Ended, Ready
 from kioskd.wire.session import Session, SessionState, Setup
 
 SETUP = Setup("", None, (), False, "", None)
@@ -58,5 +60,38 @@ def test_nothing_is_done_for_a_session_that_is_over() -> None:
         patience.stop()
         await asyncio.sleep(0.05)
         assert session.state is SessionState.AWAIT_CREATED
+
+    asyncio.run(main())
+
+
+def test_audio_without_a_name_is_of_the_answer_that_was_cut_until_another_begins_or_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kioskd.link.patience.LATE_S", 0.05)
+    delta = b'{"type":"response.audio.delta","delta":"AAAA"}'
+
+    async def main() -> None:
+        session = Session(replace(DIALECTS["mythicdot"], **QUICK), SETUP)
+        news = asyncio.Event()
+        patience = Patience(session, news.set)
+
+        def heard(*frames: bytes) -> list[type]:
+            for frame in frames:
+                session.receive(frame)
+            return [type(fact) for fact in session.facts()]
+
+        session.press_on()
+        session.press_on()
+        session.facts()
+        created, done = b'{"type":"response.created"}', b'{"type":"response.done"}'
+        assert heard(delta, done) == [Began, Audio, Ended]
+        patience.cut()
+        assert heard(delta, delta) == [] and session.counters.late_audio == 2
+        assert heard(created, delta) == [Began, Audio], "the next answer is heard at once"
+        assert heard(done) == [Ended]
+        patience.cut()
+        news.clear()
+        await asyncio.wait_for(news.wait(), 5)
+        assert heard(delta) == [Began, Audio], "a service that never says that an answer begins is heard after a while"
 
     asyncio.run(main())

@@ -7,6 +7,6 @@ import dataclasses
 from kioskd.link.ports import Ports
 
 
-def test_trace_and_timing_may_be_left_out_and_nothing_else() -> None:
+def test_trace_timing_and_what_outlives_a_session_may_be_left_out_and_nothing_else() -> None:
     optional = [field.name for field in dataclasses.fields(Ports) if field.default is not dataclasses.MISSING]
-    assert optional == ["trace", "on_sent", "on_audio"]
+    assert optional == ["trace", "on_sent", "on_audio", "memory", "options", "wall"]

@@ -98,3 +98,40 @@ def test_a_sleeping_link_that_could_not_be_opened_is_shown_as_offline(kit: Any) 
             assert bench.of(SessionReady) == []
 
     asyncio.run(main())
+
+
+def test_a_probe_is_due_at_once_when_the_network_changed(kit: Any) -> None:
+    async def main() -> None:
+        told: list[Failure | None] = []
+        heard = asyncio.Event()
+
+        def tell(setup: EndpointSetup, failure: Failure | None) -> None:
+            told.append(failure)
+            heard.set()
+
+        lookout = Lookout(kit.replace(kit.fast, probe_s=300.0, probe_retry_s=300.0), lambda: 1000.0, tell)
+        away = kit.setup_for("wss://h..x/")
+        for number in (1, 2):
+            lookout.look(away)
+            async with asyncio.timeout(kit.patience_s):
+                await heard.wait()
+            heard.clear()
+            lookout.look(away)
+            await asyncio.sleep(0.02)
+            assert len(told) == number
+            lookout.soon()
+
+    asyncio.run(main())
+
+
+def test_a_proxy_that_is_none_is_told_by_the_probe(kit: Any) -> None:
+    async def main() -> None:
+        def broken() -> None:
+            raise ValueError("the proxy is not the address of a proxy; write http://HOST:PORT")
+
+        limits = kit.replace(kit.fast, probe_s=300.0)
+        async with kit.Bench(kit.setup_for("wss://h.example.org/", read_proxy=broken), limits=limits) as bench:
+            offline = await bench.state(Link.OFFLINE)
+            assert offline.reason.startswith("the proxy is not the address of a proxy")
+
+    asyncio.run(main())

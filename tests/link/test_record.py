@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from kioskd.core.events import Event, LinkChanged
+from kioskd.core.tally import Tally
 from kioskd.core.words import Link
 from kioskd.link.failures import Failure
 from kioskd.link.reader import Heard
@@ -73,3 +74,33 @@ def test_usage_is_added_up_by_a_bounded_number_of_names() -> None:
     totals.add_usage({"total_tokens": 7} | {f"invented_{number}": 1 for number in range(1000)})
     assert totals.usage["total_tokens"] == 12
     assert len(totals.usage) == USAGE_NAMES
+
+
+def test_readings_are_by_endpoint_and_hold_what_still_goes_on() -> None:
+    record = Record(lambda event: None, lambda: 0.0)
+    sent, heard, session_s = Sent(), Heard(), [0.0]
+
+    def traffic() -> tuple[float, Sent, Heard]:
+        return session_s[0], sent, heard
+
+    for name in ("hydra-1", "hydra-1", "local-2"):
+        record.attempted(name)
+    record.connected("hydra-1", traffic)
+    record.began("hydra-1")
+    record.used("hydra-1", {"total_tokens": 7})
+    session_s[0], sent.bytes, heard.bytes = 2.25, 10, 20
+    now = record.readings()
+    assert now["hydra-1"] == Tally(2.25, 1, 2, 0, 0, 10, 20, {"total_tokens": 7}) and now["local-2"].attempts == 1
+    record.disconnected("hydra-1", traffic)
+    assert record.readings() == now, "its end changes nothing"
+    assert (record.totals.attempts, record.totals.connects, record.totals.sessions) == (3, 1, 1)
+    assert (record.totals.session_s, record.totals.bytes_up) == (2.2, 10)
+
+
+def test_two_connections_to_one_endpoint_both_count() -> None:
+    record = Record(lambda event: None, lambda: 0.0)
+    old, new = (lambda: (1.0, Sent(bytes=1), Heard())), (lambda: (2.0, Sent(bytes=2), Heard()))
+    record.connected("hydra-1", old)
+    record.connected("hydra-1", new)
+    record.disconnected("hydra-1", old)
+    assert record.readings()["hydra-1"] == Tally(session_s=3.0, bytes_up=3)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from kioskd.core.events import LinkChanged, ResponseCreated, SessionEnded, SessionReady, ToolAsked
 from kioskd.core.words import CallKey, Link
 from kioskd.lanes import CHUNK_BYTES
+from kioskd.wire.errors import LocalError
 
 
 async def hang_up_at_once(visit: Any) -> None:
@@ -593,5 +596,294 @@ def test_an_answer_is_heard_though_one_of_the_same_name_was_cut_in_the_session_b
                 bench.playback.cut(response)
                 bench.link.close("test")
                 await bench.event(SessionEnded, number)
+
+    asyncio.run(main())
+
+
+# -- sessions: what the house around the link says -------------------------------------------------
+
+
+async def deaf(visit: Any) -> None:
+    await visit.handshake()
+    visit.socket.transport.pause_reading()
+    await visit.stay()
+
+
+def test_an_endpoint_that_may_not_be_asked_is_left_at_the_next_quiet_moment(kit: Any) -> None:
+    """One session of each endpoint, nothing lost; the conversation goes on at the other."""
+
+    async def main() -> None:
+        async with kit.Peer() as first, kit.Peer() as second:
+            setups = kit.setup_for(first.url, name="cloud"), kit.setup_for(second.url, name="local")
+            async with kit.Bench(*setups) as bench:
+                bench.link.open("a press", False)
+                bench.link.rest(False)
+                await bench.event(SessionReady)
+                bench.link.restrict({"cloud": "the daily budget is spent"})
+                await asyncio.sleep(0.2)
+                assert bench.of(SessionEnded) == []
+                bench.link.rest(True)
+                ended = await bench.event(SessionEnded)
+                assert ended.replaced and ended.reason == "the daily budget is spent"
+                assert (await bench.event(SessionReady, 2)).endpoint == "local"
+                assert bench.link.snapshot()["endpoints"][0]["state"] == "barred"
+                assert (len(first.attempts), len(second.attempts)) == (1, 1)
+
+    asyncio.run(main())
+
+
+def test_when_no_endpoint_may_be_asked_the_link_is_refused_until_one_may(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.restrict({"hydra": "the daily budget is spent until 00:00"})
+            assert (await bench.state(Link.REFUSED)).reason == "the daily budget is spent until 00:00"
+            bench.link.open("a press", False)
+            for _ in range(3):
+                bench.link.press()
+            await asyncio.sleep(0.1)
+            assert peer.attempts == [] and bench.link.snapshot()["next_attempt_in_s"] is None
+            bench.link.restrict({})
+            await bench.event(SessionReady)
+            bench.link.restrict({"hydra": "enough for today"})
+            ended = await bench.event(SessionEnded)
+            assert not ended.replaced and ended.reason == "enough for today"
+            await bench.until(lambda: bench.states[-1] is Link.REFUSED)
+            bench.link.close("nobody speaks")
+            bench.link.restrict({})
+            await bench.until(lambda: bench.states[-1] is Link.ASLEEP)
+            assert len(peer.attempts) == 1
+
+    asyncio.run(main())
+
+
+def test_a_call_to_an_endpoint_that_may_no_longer_be_asked_is_given_up(kit: Any) -> None:
+    async def main() -> None:
+        async with await asyncio.start_server(kit.silence, "127.0.0.1", 0) as silent, kit.Peer() as peer:
+            dead = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+            setups = kit.setup_for(dead, name="cloud", connect_timeout_s=30.0), kit.setup_for(peer.url, name="local")
+            async with kit.Bench(*setups) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.CONNECTING)
+                began = time.monotonic()
+                bench.link.restrict({"cloud": "the daily budget is spent"})
+                assert (await bench.event(SessionReady)).endpoint == "local"
+                assert time.monotonic() - began < 1.0
+
+    asyncio.run(main())
+
+
+def test_a_change_of_the_network_ends_a_connection_that_does_not_answer_and_no_other(kit: Any) -> None:
+    """Recovery at most 1 s (pong_s and a dial); a ping alone would take fifty seconds. 2 attempts."""
+
+    async def main() -> None:
+        limits = kit.replace(kit.fast, first_s=60.0, cap_s=60.0, reply_s=60.0)
+        async with kit.Peer(deaf, kit.well) as peer, kit.Bench(kit.setup_for(peer.url), limits=limits) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            changed_at = time.monotonic()
+            bench.link.network_changed()
+            ended = await bench.event(SessionEnded)
+            assert "the network changed" in ended.reason and ended.code == 1006
+            await bench.event(SessionReady, 2)
+            assert time.monotonic() - changed_at < 1.0
+            bench.link.network_changed()
+            bench.link.network_changed()
+            await asyncio.sleep(2 * limits.pong_s)
+            assert len(bench.of(SessionEnded)) == 1 and len(peer.attempts) == 2
+
+    asyncio.run(main())
+
+
+def test_a_change_of_the_network_tries_at_once_but_keeps_the_services_patience(kit: Any) -> None:
+    async def main() -> None:
+        limits = kit.replace(kit.fast, first_s=60.0, cap_s=60.0)
+        async with kit.Peer(hang_up_at_once, kit.well) as peer:
+            async with kit.Bench(kit.setup_for(peer.url), limits=limits) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.OFFLINE)
+                bench.link.network_changed()
+                await bench.event(SessionReady)
+                assert len(peer.attempts) == 2
+        async with kit.Peer(http=[(503, {"Retry-After": "60"}), None]) as peer:
+            async with kit.Bench(kit.setup_for(peer.url)) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.BUSY)
+                bench.link.network_changed()
+                await asyncio.sleep(0.1)
+                assert len(peer.attempts) == 1
+                assert bench.link.snapshot()["next_attempt_in_s"] > 50
+
+    asyncio.run(main())
+
+
+def test_a_service_that_asks_for_patience_is_asked_once_more_by_a_person_and_not_again(kit: Any) -> None:
+    """At most 2 attempts, however often the button is pressed."""
+
+    async def main() -> None:
+        async with kit.Peer(http=[(429, {"Retry-After": "60"})]) as peer:
+            async with kit.Bench(kit.setup_for(peer.url)) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.BUSY)
+                for _ in range(5):
+                    bench.link.press()
+                    await asyncio.sleep(0.05)
+                assert len(peer.attempts) == 2
+                assert bench.link.snapshot()["next_attempt_in_s"] > 50
+
+    asyncio.run(main())
+
+
+def test_a_key_that_was_changed_is_tried_at_once(kit: Any) -> None:
+    """2 attempts; within 1 s of the change, where the next look would be ten minutes away."""
+
+    async def main() -> None:
+        async with kit.Peer(http=[(401, {}), None]) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.state(Link.REFUSED)
+            bench.link.keys_changed("another")
+            await asyncio.sleep(0.05)
+            assert len(peer.attempts) == 1
+            bench.link.keys_changed("hydra")
+            await bench.event(SessionReady)
+            assert len(peer.attempts) == 2 and peer.attempts[1] - peer.attempts[0] < 1.0
+
+    asyncio.run(main())
+
+
+def test_a_key_that_was_changed_while_nobody_speaks_opens_no_session(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer(http=[(401, {}), None]) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.state(Link.REFUSED)
+            bench.link.close("nobody speaks")
+            bench.link.keys_changed("hydra")
+            assert "the key was changed" in (await bench.state(Link.ASLEEP)).reason
+            await asyncio.sleep(0.05)
+            assert len(peer.attempts) == 1
+            assert bench.link.snapshot()["endpoints"][0]["state"] == "unknown"
+
+    asyncio.run(main())
+
+
+def test_three_sessions_closed_for_what_was_sent_are_enough(kit: Any) -> None:
+    """At most 3 attempts in five minutes (close 1007); what waited is dropped each time."""
+
+    async def main() -> None:
+        async with kit.Peer(closing(1007)) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            for number in range(1, 4):
+                await bench.event(SessionReady, number)
+                bench.speak(3, end=False)
+                await bench.event(SessionEnded, number)
+                assert len(bench.uplink) == 0
+            refused = await bench.state(Link.REFUSED)
+            assert "1007" in refused.reason
+            await asyncio.sleep(0.1)
+            assert len(peer.attempts) == 3
+
+    asyncio.run(main())
+
+
+TOOL = {"type": "function", "name": "ring", "description": "Ring the bell.", "parameters": {"type": "object"}}
+
+
+def test_tools_are_changed_in_the_session_that_is_there_or_else_in_the_next(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            assert bench.link.update_tools([TOOL])
+            visit = await peer.visited(1)
+            await visit.until(lambda: visit.count("session.update"))
+            assert visit.of("session.update")[0]["session"] == {"tools": [TOOL]}
+        frozen = kit.replace(kit.setup_for("").profile, update_keys=())
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url, profile=frozen)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            assert not bench.link.update_tools([TOOL])
+            bench.link.close("enough")
+            await bench.state(Link.ASLEEP)
+            bench.link.open("a press", False)
+            await bench.event(SessionReady, 2)
+            asked = [visit.of("session.configure")[0]["session"]["tools"] for visit in peer.visits]
+            assert asked == [[], [TOOL]] and peer.visits[0].count("session.update") == 0
+
+    asyncio.run(main())
+
+
+def test_tools_that_no_session_would_take_change_nothing_and_the_largest_is_named(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            with pytest.raises(LocalError, match=r"Largest tools: essay \(\d+ bytes\), ring"):
+                bench.link.update_tools([TOOL, {**TOOL, "name": "essay", "description": "x" * 40_000}])
+            bench.link.close("enough")
+            await bench.state(Link.ASLEEP)
+            bench.link.open("a press", False)
+            await bench.event(SessionReady, 2)
+            assert peer.visits[0].count("session.update") == 0
+            assert peer.visits[1].of("session.configure")[0]["session"]["tools"] == []
+
+    asyncio.run(main())
+
+
+def test_what_is_not_as_it_was_asked_for_stays_shown(kit: Any) -> None:
+    async def other(visit: Any) -> None:
+        await visit.handshake(voice="sterling", instructions="You are somebody else.")
+        await visit.stay()
+
+    async def main() -> None:
+        async with kit.Peer(other, kit.well) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            expected = [
+                "The service speaks as sterling, not as zoe.",
+                "The service runs with other instructions than persona.instructions.",
+            ]
+            assert bench.link.snapshot()["mismatches"] == expected
+            assert bench.link.snapshot()["conversation"]["mismatches"] == expected
+            bench.link.close("enough")
+            await bench.state(Link.ASLEEP)
+            assert bench.link.snapshot()["mismatches"] == expected
+            bench.link.open("a press", False)
+            await bench.event(SessionReady, 2)
+            assert bench.link.snapshot()["mismatches"] == []
+
+    asyncio.run(main())
+
+
+def test_everything_that_belongs_to_a_session_dies_with_its_socket(kit: Any) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
+            alive = weakref.ref(bench.link._conversation)
+            bench.speak(3)
+            visit = await peer.visited(1)
+            await visit.until(lambda: visit.count("input_audio_buffer.append") >= 3)
+            bench.link.close("enough")
+            await bench.state(Link.ASLEEP)
+            await asyncio.sleep(0)
+            gc.collect()
+            assert alive() is None
+
+    asyncio.run(main())
+
+
+def test_a_wish_in_the_very_moment_of_an_idle_close_is_not_lost(kit: Any) -> None:
+    """The machine hears of the end, ends its conversation, and somebody presses before the link has judged the end."""
+
+    async def idles(visit: Any) -> None:
+        await visit.handshake()
+        await visit.socket.close(1000)
+
+    async def main() -> None:
+        async with kit.Peer(idles, kit.well) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            bench.link.open("a press", False)
+            await bench.event(SessionEnded)
+            bench.link.close("the service ended the session")
+            bench.link.open("the next press", False)
+            await bench.event(SessionReady, 2)
 
     asyncio.run(main())

@@ -146,6 +146,17 @@ def test_a_change_is_carried_out_and_who_asked_is_logged(folder: Path, caplog: p
     assert f"mute is asked for by user id {os.geteuid()}" in caplog.text
 
 
+def test_who_asks_how_a_run_goes_is_not_told_each_time(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def scene(kiosk: Kiosk) -> None:
+        async with connected(kiosk, CHANGE) as client:
+            await client.say({"do": "panel", "verb": "press", "name": "talk", "run": 1})
+
+    play(folder, scene)
+    assert "is asked for" not in caplog.text
+
+
 def test_a_change_that_cannot_be_made_says_why(folder: Path) -> None:
     async def scene(kiosk: Kiosk) -> None:
         async with connected(kiosk, CHANGE) as client:
@@ -172,6 +183,23 @@ def test_looking_is_for_the_other_socket(folder: Path, asked: str) -> None:
             assert LOOK in (await client.say({"do": asked}))["error"]
 
     play(folder, scene)
+
+
+def test_what_else_may_be_looked_at_is_asked_on_the_look_socket(folder: Path) -> None:
+    def usage(request: Mapping[str, object]) -> Mapping[str, object]:
+        if request.get("days") == 0:
+            raise ValueError("days is a whole number from 1 to 400")
+        return {"usage": request.get("days", 7)}
+
+    async def scene(kiosk: Kiosk) -> None:
+        async with connected(kiosk, LOOK) as client:
+            assert await client.say({"do": "usage", "days": 3}) == {"ok": True, "usage": 3}
+            assert "1 to 400" in (await client.say({"do": "usage", "days": 0}))["error"]
+            assert "status, watch, usage" in (await client.say({"do": "dance"}))["error"]
+        async with connected(kiosk, CHANGE) as client:
+            assert LOOK in (await client.say({"do": "usage"}))["error"]
+
+    play(folder, scene, looks={"usage": usage})
 
 
 def test_an_unknown_request_is_told_the_known_ones(folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_the_unit_starts_what_this_package_has() -> None:
     program, *words = start.split()
     assert program == f"{INSTALLED}/kioskd"
     options = cli.parser().parse_args(words)
-    assert (options.door, options.config) == ("run", cli.DEFAULT_CONFIG)
+    assert (options.door, cli.file_of(options)) == ("run", cli.DEFAULT_CONFIG)
     (voice,) = directives("kioskd-voice.service")["ExecStart"]
     program, door, *words = voice.split()
     assert (program, door) == (f"{INSTALLED}/kioskd", "voice")

@@ -274,6 +274,27 @@ def test_a_wrong_key_a_full_house_and_a_lost_connection_are_told_apart(
     meet(kind, lost, "close=1011", "only-first=1")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handshake_that_breaks_is_begun_again(kind: str, meet: Callable[..., None]) -> None:
+    """``open``: before the service has said a word; ``created``: behind its first, which for HybrIE is all there is."""
+    for moment in ("open", "created"):
+        was_ready = moment == "created" and KINDS[kind].startswith("hybrie")
+
+        async def again(kiosk: Kiosk, server: Server, number: int = 1 + was_ready) -> None:
+            await kiosk.event(SessionReady, number)
+            assert server.sessions == 2 and server.errors == 0
+
+        meet(kind, again, "close=1011", f"break-at={moment}", "only-first=1", ready=False)
+
+
+def test_a_service_that_asks_for_patience_is_given_it(meet: Callable[..., None]) -> None:
+    async def waits(kiosk: Kiosk, server: Server) -> None:
+        assert "it asks to wait 120 s" in await state(kiosk, Link.BUSY)
+        assert kiosk.link.snapshot()["next_attempt_in_s"] >= 119
+
+    meet("hydra", waits, "upgrade-status=429", "retry-after=120", ready=False)
+
+
 async def state(kiosk: Kiosk, wanted: Link) -> str:
     """The reason of the first claim of that state."""
     while not (found := [event for event in kiosk.of(LinkChanged) if event.state is wanted]):

@@ -175,7 +175,16 @@ def test_the_upgrade_can_fail(fault: Callable[..., None], status: int) -> None:
 
     with pytest.raises(InvalidStatus) as refused:
         fault(scene, f"upgrade-status={status}")
-    assert refused.value.response.status_code == status
+    assert refused.value.response.status_code == status and "Retry-After" not in refused.value.response.headers
+
+
+def test_a_refused_upgrade_can_ask_for_patience(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        raise AssertionError("nobody gets in")
+
+    with pytest.raises(InvalidStatus) as refused:
+        fault(scene, "upgrade-status=429", "retry-after=120")
+    assert refused.value.response.headers["Retry-After"] == "120"
 
 
 def test_only_first_leaves_later_sessions_well(fault: Callable[..., None]) -> None:
@@ -420,6 +429,30 @@ def test_the_connection_breaks_at_the_moment_that_was_set(fault: Callable[..., N
     fault(scene, "close", f"break-at={moment}")
 
 
+@pytest.mark.parametrize(("moment", "types"), [("open", []), ("created", ["session.created"])])
+def test_the_connection_breaks_in_the_handshake(fault: Callable[..., None], moment: str, types: list[str]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        assert await client.closed() == 1012
+        assert client.types() == types
+
+    fault(scene, "close=1012", f"break-at={moment}")
+
+
+def test_what_a_tool_answers_is_never_answered(fault: Callable[..., None]) -> None:
+    async def scene(client: Any, server: Any) -> None:
+        await client.configure()
+        asked = await call(client)
+        await client.until("response.done")
+        await client.answer(asked["call_id"], say="It is open.")
+        await client.send("response.create")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.until("response.created"), 1.0)
+        assert "error" not in client.types()
+        assert (await speak(client))["response"]["status"] == "completed"  # the session itself is well
+
+    fault(scene, "mute-after-tool", "tool-timeout=0.2")
+
+
 def test_a_half_open_connection_neither_speaks_nor_closes(fault: Callable[..., None]) -> None:
     async def scene(client: Any, server: Any) -> None:
         await client.configure()
@@ -511,5 +544,6 @@ def test_a_session_is_used_up(fault: Callable[..., None]) -> None:
 
 def test_every_switch_has_a_scene_here() -> None:
     scenes = Path(__file__).read_text(encoding="utf-8").partition("# -- the handshake")[2]
+    scenes += Path(__file__).with_name("test_lightning.py").read_text(encoding="utf-8")
     unused = [name for name in SWITCHES if not re.search(rf'(scene, |", |f?"){name}[="]', scenes)]
     assert unused == []

@@ -133,6 +133,8 @@ def test_every_end_of_a_response_is_understood(response: object, expected: tuple
         ("many", None),
         ({"input_tokens": "x", "more": {"a": 1}, "bad": -1, "flag": True}, None),
         ({"total_tokens": 3.0, "huge": 2**60}, {"total_tokens": 3}),
+        ({"type": "duration", "seconds": 4.1258}, {"seconds": 4.126}),
+        ({"seconds": float("inf"), "minutes": float("nan"), "less": -0.5}, None),
     ],
 )
 def test_usage_is_a_bonus(usage: object, kept: object) -> None:

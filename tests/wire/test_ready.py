@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from kioskd.wire.dialects import DIALECTS
 from kioskd.wire.errors import ProtocolError
 from kioskd.wire.frames import Setup
 from kioskd.wire.profile import Profile
 from kioskd.wire.ready import SHOWN_KEYS, SHOWN_TOOLS, effective
+from kioskd.wire.text import TEXT_LIMIT
 
 
 @pytest.mark.parametrize(
@@ -91,3 +93,32 @@ def test_tools_with_names_that_are_no_words_are_no_tools_of_ours(hydra: Profile,
     echo = {"tools": [{"name": {}}, {"name": []}, 5, {"name": None}]}
     really = effective(hydra, asked, echo)
     assert [warned.message for warned in really.warnings] == ["The service does not know these tools: open_door."]
+
+
+def test_what_is_quoted_of_the_service_never_makes_a_sentence_too_long(hydra: Profile, setup: Setup) -> None:
+    """Found by scripts/fuzz: a rate of three hundred digits filled the whole sentence, and more."""
+    tools = tuple({"type": "function", "name": f"a_tool_of_the_owner_{number}"} for number in range(40))
+    echo = {"output_audio_sample_rate": 10**290, "voice": "v" * 400, "instructions": "i" * 400, "tools": []}
+    really = effective(hydra, replace(setup, tools=tools), echo)
+    assert [warned.code for warned in really.warnings] == ["output_rate", "voice", "instructions", "tools"]
+    assert all(len(warned.message) <= TEXT_LIMIT for warned in really.warnings)
+    with pytest.raises(ProtocolError) as broken:
+        effective(hydra, setup, {"output_audio_format": "f" * 400})
+    assert len(broken.value.sentence) <= TEXT_LIMIT
+
+
+def test_a_field_that_was_taken_no_notice_of_is_told(hydra: Profile, setup: Setup) -> None:
+    asked = replace(setup, greet=True, tools=({"type": "function", "name": "ring"},))
+    echo = {"voice": asked.voice, "instructions": asked.instructions, "generate_initial_response": False}
+    assert [warned.message for warned in effective(hydra, asked, echo).warnings] == [
+        "The service runs with generate_initial_response False, not with True.",
+        "The service mentions no tools; it seems to take no notice of them.",
+    ]
+    assert effective(hydra, asked, {"voice": asked.voice}).warnings == (), "an echo of next to nothing says nothing"
+
+
+def test_another_way_of_finding_turns_is_told() -> None:
+    setup = Setup("", None, (), False, "", None)
+    echo = {"audio": {"input": {"turn_detection": {"type": "none"}}}}
+    (warned,) = effective(DIALECTS["openai"], setup, echo).warnings
+    assert warned.message == "The service runs with audio.input.turn_detection.type none, not with server_vad."

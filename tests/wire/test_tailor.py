@@ -40,7 +40,7 @@ def test_a_service_of_ones_own_is_a_dialect_with_changes() -> None:
     "key, value, sentence",
     [
         ("in_rate", 16000, "is no part of a dialect; did you mean in_rate_hz?"),
-        ("zzz", 1, "is no part of a dialect"),
+        ("zzz", 1, "is no part of a dialect; the parts are needs_key, auth, auth_param"),
         ("in_rate_hz", "16k", "must be a whole number"),
         ("in_rate_hz", True, "must be a whole number"),
         ("in_rate_hz", 96000, "is 96000, but must be from 8000 to 48000"),

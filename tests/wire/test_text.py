@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kioskd.wire.text import TEXT_LIMIT, Malformed, clean_text, identifier, whole
+from kioskd.wire.text import TEXT_LIMIT, Malformed, amount, clean_text, identifier, whole
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_an_id_is_kept_exactly_or_not_at_all() -> None:
 )
 def test_only_a_whole_number_is_a_whole_number(value: object, number: int | None) -> None:
     assert whole(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [(3, 3), (3.0, 3), (1.23456, 1.235), (0, 0), (-0.1, None), (True, None), ("1", None), (1e300, None), (None, None)],
+)
+def test_an_amount_may_have_a_fraction_but_a_bound(value: object, taken: object) -> None:
+    assert amount(value) == taken

@@ -123,11 +123,11 @@ class Audition:
             AuditionError: it had to be given up; the sound is cut.
         """
         with self._listening():
-            await self._rest("listens to the room", QUIET_S)
+            await self._rest("listening to the room", QUIET_S)
             epoch = self._lane.epoch
             try:
                 await self._play(pcm)
-                await self._rest("listens to what still sounds", AFTER_S)
+                await self._rest("listening to what still sounds", AFTER_S)
             finally:
                 if self._lane.waiting_s and self._lane.epoch == epoch:
                     self._lane.cut()
@@ -155,7 +155,7 @@ class Audition:
             await self._look()
 
     async def _play(self, pcm: bytes) -> None:
-        self._show("plays")
+        self._show("playing the sweep")
         piece = 2 * PLAY_HZ * PIECE_MS // 1000
         epoch, given, begin_by = self._lane.epoch, 0, self._now() + BEGIN_S
         while given < len(pcm) or self._lane.waiting_s:

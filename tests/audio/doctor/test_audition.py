@@ -118,7 +118,7 @@ def test_a_wire_from_speaker_to_microphone_is_found(sound_server: Any, watch: An
         pcm = prepare(0.5)
         watch.in_peace(lambda: measured(made.take(pcm, 0.5)), judge, refused_or_heard, attempts=2)
         assert taps(made) == []
-    assert made.steps[-3:] == ["listens to the room", "plays", "listens to what still sounds"]
+    assert made.steps[-3:] == ["listening to the room", "playing the sweep", "listening to what still sounds"]
 
 
 def test_whoever_comes_first_ends_it_and_the_sound_is_cut(brief: None) -> None:

@@ -1,0 +1,47 @@
+"""What waits for the ledger's thread."""
+
+from __future__ import annotations
+
+from typing import Mapping, NamedTuple
+
+from kioskd.core.words import CallKey
+
+
+class Intent(NamedTuple):
+    """One intent, to be written and answered."""
+
+    key: CallKey
+    tool: str
+    arguments: str
+
+
+class Ending(NamedTuple):
+    """How a call ended, to be written."""
+
+    key: CallKey
+    tool: str
+    outcome: str
+    reason: str
+
+
+class Entry(NamedTuple):
+    """A line for the audit trail."""
+
+    what: str
+    data: Mapping[str, object]
+
+
+class Lock(NamedTuple):
+    """A lock-out, to be remembered."""
+
+    tool: str
+    for_s: float
+
+
+Job = Intent | Ending | Entry | Lock
+
+
+def about(key: CallKey, tool: str) -> dict[str, object]:
+    """Which call a line of the audit trail is about. All of it may come from the service: bounded."""
+    texts = {"endpoint": key.endpoint, "session": key.session, "call": key.call_id, "tool": tool}
+    return {name: text[:200] for name, text in texts.items()}

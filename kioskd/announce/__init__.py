@@ -1,0 +1,1 @@
+"""Announcements: text that the kiosk itself speaks, and cues that are spoken."""

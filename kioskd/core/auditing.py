@@ -1,0 +1,91 @@
+"""What goes into the audit trail: every decision and what followed from it. No speech, no secret, nothing unbounded."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+
+from kioskd.core import events as ev
+from kioskd.core.effects import Audit
+from kioskd.core.policy import Decision
+from kioskd.core.state import CallState, State
+from kioskd.core.words import CallKey
+
+# Names and ids come from the service.
+MOST_TEXT = 200
+MOST_ARGUMENTS = 20
+# An argument whose name holds one of these is a secret, or as good as one.
+_SECRET = re.compile(r"pass|pin\b|code|secret|token|key|otp", re.IGNORECASE)
+
+
+def decided(s: State, call: CallState, decision: Decision, now: float) -> None:
+    """Policy has spoken."""
+    data: dict[str, object] = {
+        **_who(call.key, call.tool.name),
+        "class": call.tool.class_,
+        "arguments": redacted(call.tool.parameters, call.arguments),
+        **_said(decision),
+        "confirmed": call.confirmed_at > 0,
+        "after_ms": round((now - call.asked_at) * 1000, 1),
+    }
+    if call.tool.dry_run:
+        data["dry_run"] = True
+    s.emit(Audit("decision", tuple(data.items())))
+
+
+def unheard(s: State, key: CallKey, name: str, arguments: str, decision: Decision) -> None:
+    """An unknown tool, or arguments that are none: of what was sent only its size is kept."""
+    data = {**_who(key, name), "arguments": f"<{len(arguments)} characters>", **_said(decision)}
+    s.emit(Audit("decision", tuple(data.items())))
+
+
+def confirmed(s: State, call: CallState) -> None:
+    """A hand held the button."""
+    after_ms = round((call.confirmed_at - call.asked_at) * 1000, 1)
+    s.emit(Audit("confirmed", (*_who(call.key, call.tool.name).items(), ("by", "button"), ("after_ms", after_ms))))
+
+
+def moved(s: State, call: CallState | None, e: ev.RelaySwitched) -> None:
+    """A line really changed. Without a call, nobody asked for it."""
+    data: dict[str, object] = {"tool": e.name, "on": e.on}
+    if call is not None:
+        data |= _who(call.key, e.name)
+        if e.on and call.confirmed_at:
+            data["confirm_to_relay_ms"] = round((e.at - call.confirmed_at) * 1000, 1)
+    s.emit(Audit("relay", tuple(data.items())))
+
+
+def redacted(schema: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, object]:
+    """Arguments as they may be kept: numbers, switches and words of an ``enum``; of other text only its length."""
+    properties = schema.get("properties", {})
+    kept: dict[str, object] = {}
+    for name, value in list(values.items())[:MOST_ARGUMENTS]:
+        kept[_brief(name)] = _kept(name, properties.get(name, {}), value)
+    return kept
+
+
+def _kept(name: str, schema: Mapping[str, Any], value: object) -> object:
+    if _SECRET.search(name):
+        return "***"
+    if value is None or isinstance(value, (bool, int, float)) or "enum" in schema:
+        return value
+    return f"<{len(value)} characters>" if isinstance(value, str) else f"<{type(value).__name__}>"
+
+
+def _who(key: CallKey, tool: str) -> dict[str, object]:
+    return {
+        "endpoint": _brief(key.endpoint),
+        "session": _brief(key.session),
+        "call": _brief(key.call_id),
+        "tool": _brief(tool),
+    }
+
+
+def _said(decision: Decision) -> dict[str, object]:
+    # The sentence about wrong arguments quotes them, and they may quote the visitor.
+    why = "the arguments do not fit the tool's schema" if decision.code == "arguments" else decision.why
+    return {"verdict": decision.verdict.value, "code": decision.code, "why": _brief(why)}
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 3] + "..."

@@ -1,0 +1,135 @@
+"""What support gets: whole as far as it can be had, and without a single key or word of a visitor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Mapping
+
+import pytest
+
+from kioskd import ctl, ctl_bugreport
+from kioskd.ctl_bugreport import Exhibit, NotHad, bundle, gather, redactor
+
+CANARY = "hyb_CaNaRy0123456789abcdefSECRET"
+PLAIN = "a plain pass phrase"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No programs of this machine but one that succeeds, one that fails and one that is not there."""
+    commands = {
+        "echo.txt": ("echo", "hello"),
+        "fail.txt": ("sh", "-c", "echo oh; exit 3"),
+        "gone.txt": ("no-such-program",),
+    }
+    monkeypatch.setattr(ctl_bugreport, "COMMANDS", commands)
+    monkeypatch.setattr(ctl_bugreport, "FILES", {"load.txt": "/proc/loadavg", "model.txt": "/proc/no/model"})
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A configuration with two keys and a timeline."""
+    for name, secret in (("key", CANARY), ("staff", PLAIN)):
+        (tmp_path / name).write_text(secret)
+        (tmp_path / name).chmod(0o600)
+    rows = [
+        {"t": 1, "kind": "tool", "text": "call_staff asked for", "arguments": "my name is Ada"},
+        {"t": 2, "kind": "link", "text": f"refused by wss://x/?api_key={CANARY}"},
+    ]
+    (tmp_path / "timeline.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '"odd"\n{broken\n')
+    tree = {
+        "service": [{"dialect": "hydra", "key": {"credential": "key"}}, {"dialect": "local"}],
+        "panel": {"talk": {"pin": "GPIO17"}},
+        "tools": [
+            {
+                "name": "call_staff",
+                "description": "d",
+                "phrases": ["call somebody"],
+                "class": "notify",
+                "action": {"staff": {"url": "https://staff.example/x", "token": {"file": str(tmp_path / "staff")}}},
+                "policy": {"allow": True},
+            }
+        ],
+        "ops": {"timeline": str(tmp_path / "timeline.jsonl")},
+    }
+    (tmp_path / "kioskd.yaml").write_text(json.dumps(tree))
+    return tmp_path
+
+
+def status() -> Mapping[str, object]:
+    return {"link": {"reason": f"Bearer {CANARY} was refused; {PLAIN}"}}
+
+
+def gathered(box: Path) -> dict[str, Exhibit]:
+    config = str(box / "kioskd.yaml")
+    return {one.name: one for one in gather(status, config, redactor(config, os.environ))}
+
+
+def test_everything_that_can_be_had_is_in_it_and_the_rest_says_why(box: Path) -> None:
+    found = gathered(box)
+    assert found["echo.txt"].text == "hello\n" and "(exit status 3)" in found["fail.txt"].text
+    assert found["gone.txt"].missing == "no-such-program is not installed"
+    assert found["model.txt"].missing == "/proc/no/model: No such file or directory"
+    assert "dialect: hydra" in found["config-effective.yaml"].text
+    assert "kioskd 0." in found["about.txt"].text and found["load.txt"].text
+
+
+def test_no_key_and_no_word_of_a_visitor_gets_out(box: Path) -> None:
+    out = str(box / "x.tar.gz")
+    bundle(list(gathered(box).values()), out)
+    with tarfile.open(out) as archive:
+        contents = b"".join(file.read() for member in archive if (file := archive.extractfile(member)))
+    for secret in (CANARY, PLAIN, "Ada"):
+        assert secret.encode() not in contents
+    assert b"was refused" in contents and b"call_staff asked for" in contents
+    assert contents.count(b"(a line that is none)") == 2
+
+
+def test_a_key_that_we_may_not_read_is_known_by_its_shape(box: Path) -> None:
+    (box / "key").unlink()
+    assert CANARY not in gathered(box)["status.json"].text
+
+
+def test_the_archive_is_for_our_eyes_and_never_replaces_another(box: Path) -> None:
+    out = box / "x.tar.gz"
+    bundle([Exhibit("a.txt", "a")], str(out))
+    assert out.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        bundle([Exhibit("a.txt", "b")], str(out))
+
+
+def test_a_configuration_that_does_not_check_is_part_of_the_report(box: Path) -> None:
+    (box / "kioskd.yaml").write_text("nonsense: true\n")
+    found = gathered(box)
+    assert "nonsense" in found["config-effective.yaml"].missing and "nonsense" in found["config-check.txt"].text
+    assert found["timeline.jsonl"].missing == "ops.timeline is not set"
+
+
+def test_a_dead_daemon_is_no_reason_to_give_up(box: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = box / "report.tar.gz"
+    arguments = ["--runtime-dir", str(box / "run"), "bugreport", "-c", str(box / "kioskd.yaml"), "--out", str(out)]
+    assert ctl.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "status.json: no kioskd serves" in said and "Read it before you send it" in said
+    assert ctl.main(arguments) == 73 and "cannot be written: File exists" in capsys.readouterr().err
+
+
+def test_a_script_is_told_what_is_in_it(box: Path) -> None:
+    options = argparse.Namespace(config=str(box / "kioskd.yaml"), out=str(box / "r.tar.gz"), json=True)
+
+    def nobody() -> Mapping[str, object]:
+        raise NotHad("there is no daemon")
+
+    told = json.loads(ctl_bugreport.bugreport(options, nobody))
+    assert told["archive"] == str(box / "r.tar.gz") and told["missing"]["status.json"] == "there is no daemon"
+    assert told["exhibits"]["echo.txt"] == 6
+
+
+def test_a_program_that_does_not_end_is_left(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctl_bugreport, "COMMANDS", {"slow.txt": ("sleep", "5")})
+    monkeypatch.setattr(ctl_bugreport, "COMMAND_S", 0.1)
+    assert gathered(box)["slow.txt"].missing == "sleep did not end within 0.1 s"

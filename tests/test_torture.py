@@ -1,0 +1,108 @@
+"""A seeded part of what scripts/torture does at length; and that its judges can tell a broken door from a sound one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from kioskd.core import calls, confirmation, lockout
+from kioskd.core.policy import Decision, Verdict
+from torture.door import play
+from torture.lives import World, look, wrongs, wrongs_after
+
+ROOT = Path(__file__).resolve().parent.parent
+SEQUENCES = 1500
+
+
+def torture(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torture", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+
+
+def test_kills_at_writes_and_moves_leave_at_most_one_move_a_call() -> None:
+    done = torture("ledger", "--most", "16", "--seed", "20261121")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 lives end by SIGKILL" in done.stdout and "0 faults" in done.stdout
+    moves = int(done.stdout.splitlines()[-1].split()[0])
+    assert moves > 20, "the relay did move in most of them"
+
+
+def test_no_access_line_moves_without_its_confirmation() -> None:
+    done = torture("door", "--sequences", str(SEQUENCES), "--seed", "20261121")
+    assert done.returncode == 0, done.stdout + done.stderr
+    confirmations = int(done.stdout.split("confirmations")[0].split()[-1])
+    assert confirmations > SEQUENCES / 10, "most of them would show nothing otherwise"
+
+
+def found(seeds: int = 600) -> list[str]:
+    """The faults of the first sequence that has some."""
+    return next((faults for seed in range(seeds) if (faults := play(seed, 25).oracle.faults)), [])
+
+
+def any_press(s: Any, call: Any, at: float, now: float) -> None:
+    s.pending_press = at
+    confirmation.wait_for_hold(s, now + call.tool.policy.hold_ms / 1000)
+
+
+def short_hold(s: Any, at: float, now: float) -> None:
+    began, s.pending_press = s.pending_press, None
+    if began is not None and s.confirming is not None:
+        confirmation.confirmed(s, s.confirming, now)
+
+
+def held_to_talk(s: Any, now: float) -> None:
+    if s.confirming is not None and s.down:
+        confirmation.confirmed(s, s.confirming, now)
+
+
+def yes(*_: object, **__: object) -> Decision:
+    return Decision(Verdict.ALLOW, "allowed", "", "always")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "broken", "sentence"),
+    [
+        (confirmation, "release", short_hold, "no new press was held"),
+        (calls, "judge", yes, "no new press was held"),
+        (calls, "cancel_calls", lambda *_: None, "after a cancel"),
+        (calls, "facts", None, "interlocks were not read"),
+    ],
+    ids=["a short press confirms", "policy allows everything", "mute cancels nothing", "contacts are not read again"],
+)
+def test_a_broken_door_is_told_from_a_sound_one(
+    module: Any, name: str, broken: Callable[..., Any] | None, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broken is None:
+        monkeypatch.setattr(confirmation, "judge", yes)
+    else:
+        monkeypatch.setattr(module, name, broken)
+    assert any(sentence in fault for fault in found()), name
+
+
+def test_a_press_from_before_the_question_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The button that was held to talk never confirms: a machine that let it would be found."""
+    monkeypatch.setattr(confirmation, "hold_expired", held_to_talk)
+    from kioskd.core import deadlines
+
+    monkeypatch.setattr(deadlines, "TIMERS", {**deadlines.TIMERS, "hold": held_to_talk, "refused": held_to_talk})
+    from kioskd.core import machine
+
+    monkeypatch.setattr(machine, "TIMERS", {**machine.TIMERS, "hold": held_to_talk, "refused": held_to_talk})
+    assert any("no new press was held" in fault for fault in found(1500))
+    assert lockout.ALL == ""
+
+
+def test_the_judge_of_the_ledger_can_tell_what_must_not_be(tmp_path: Path) -> None:
+    sound = World(["c0"], {"c0", "c1"}, {"c1"}, {"c0": "done"}, [])
+    assert wrongs(tmp_path, sound) == []
+    assert "moved the line twice" in wrongs(tmp_path, sound._replace(moved=["c0", "c0"]))[0]
+    assert "without an intent" in wrongs(tmp_path, sound._replace(moved=["c9"]))[0]
+    after = World(["c0", "c1"], {"c0", "c1"}, set(), {"c0": "done", "c1": "done"}, [])
+    story = " ".join(wrongs_after(sound, after, 2))
+    assert "tried again" in story and "reported as unknown" in story and "something else than unknown" in story
+    assert "not all calls have ended" in " ".join(wrongs_after(sound, sound, 2))
+    assert look(tmp_path) == World([], set(), set(), {}, [])
