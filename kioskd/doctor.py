@@ -12,15 +12,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Mapping
 
 from kioskd.audio.doctor import kept as shelf
-from kioskd.audio.doctor.apart import diagnose_apart, prepare_apart
-from kioskd.audio.doctor.audition import LOOK_S, Audition, AuditionError, deaf, dumb
-from kioskd.audio.doctor.diagnosis import Report, blank, refused, to_keep
-from kioskd.audio.doctor.take import Take
 from kioskd.core.events import DoctorBegan, DoctorEnded
 from kioskd.core.examining import hindrance
 
+# What only an examination needs is imported by it: few kiosks are ever examined twice, and it is half a megabyte.
 if TYPE_CHECKING:
     from kioskd.app import House
+    from kioskd.audio.doctor.diagnosis import Report
+    from kioskd.audio.doctor.take import Take
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +112,8 @@ class Doctor:
                 f"There is nothing to measure: {' and '.join(silent)} {are}, and no device in a room "
                 "(kioskd devices lists those)."
             )
+        from kioskd.audio.doctor.audition import deaf, dumb
+
         return hindrance(house.machine.state) or deaf(house.capture) or dumb(house.playback)
 
     def _progress(self, number: object) -> Mapping[str, object]:
@@ -142,6 +143,10 @@ class Doctor:
 
     async def _examine(self, run: Run) -> None:
         """From the question to the report. The boundary of its task."""
+        from kioskd.audio.doctor.apart import diagnose_apart
+        from kioskd.audio.doctor.audition import AuditionError
+        from kioskd.audio.doctor.diagnosis import blank, refused
+
         report = blank(self._house.config.audio)
         try:
             async with asyncio.timeout(LONGEST_S):
@@ -169,6 +174,9 @@ class Doctor:
         Raises:
             AuditionError: disturbed, or a device does not serve.
         """
+        from kioskd.audio.doctor.apart import prepare_apart
+        from kioskd.audio.doctor.audition import Audition
+
         house = self._house
         audio = house.config.audio
         pcm = await prepare_apart(audio.volume)
@@ -186,6 +194,8 @@ class Doctor:
 
     async def _admitted(self) -> None:
         """Wait for the machine's word."""
+        from kioskd.audio.doctor.audition import LOOK_S, AuditionError
+
         until = asyncio.get_running_loop().time() + ADMITTED_S
         while not self._house.machine.state.examining:
             if asyncio.get_running_loop().time() > until:
@@ -197,6 +207,8 @@ class Doctor:
 
     async def _keep(self, report: Report) -> Report:
         """Write the result down; what the report says of it."""
+        from kioskd.audio.doctor.diagnosis import to_keep
+
         result = to_keep(report)
         if result is None:
             return {"kept_note": "Nothing is kept: there is no result to go by."}

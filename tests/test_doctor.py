@@ -19,6 +19,7 @@ import pytest
 
 from kioskd import app, doctor, report
 from kioskd.app import House, Source
+from kioskd.audio.doctor import apart
 from kioskd.audio.doctor import audition, kept
 from kioskd.audio.doctor.take import Take
 from kioskd.config.sections import Audio, Button, Config, Endpoint, Ops, Panel, Talk
@@ -319,8 +320,8 @@ def test_a_fault_of_ours_is_told_counted_and_leaves_the_kiosk_as_it_was(
     async def broken(take: Take, audio: Audio) -> dict[str, object]:
         raise ZeroDivisionError("by hand")
 
-    monkeypatch.setattr(doctor, "diagnose_apart", broken)
-    monkeypatch.setattr(doctor, "prepare_apart", no_sound)
+    monkeypatch.setattr(apart, "diagnose_apart", broken)
+    monkeypatch.setattr(apart, "prepare_apart", no_sound)
 
     async def play(house: House) -> dict[str, Any]:
         rest = feed(house)
@@ -352,8 +353,8 @@ def test_arithmetic_that_does_not_end_is_given_up_too(
         return {}
 
     monkeypatch.setattr(doctor, "RECKON_S", 0.1)
-    monkeypatch.setattr(doctor, "diagnose_apart", endless)
-    monkeypatch.setattr(doctor, "prepare_apart", no_sound)
+    monkeypatch.setattr(apart, "diagnose_apart", endless)
+    monkeypatch.setattr(apart, "prepare_apart", no_sound)
     found = in_house(tmp_path, Audio(input="null", output="null"), examined)
     assert "working out the figures took too long" in found["verdict"]["sentences"][0] and not found["verdict"]["fit"]
 
@@ -367,8 +368,8 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_says_so(
     async def found_good(take: Take, audio: Audio) -> dict[str, object]:
         return dict(good)
 
-    monkeypatch.setattr(doctor, "diagnose_apart", found_good)
-    monkeypatch.setattr(doctor, "prepare_apart", no_sound)
+    monkeypatch.setattr(apart, "diagnose_apart", found_good)
+    monkeypatch.setattr(apart, "prepare_apart", no_sound)
     (tmp_path / kept.NAME).mkdir()
 
     async def play(house: House) -> dict[str, Any]:

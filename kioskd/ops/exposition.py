@@ -12,7 +12,6 @@ from kioskd.core.words import Link, PartState
 
 Page = Mapping[str, object]
 Labels = Mapping[str, str]
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Row(NamedTuple):

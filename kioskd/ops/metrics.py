@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Callable
+from typing import Callable, Mapping
 
 from kioskd.config.metrics import Metrics, address
-from kioskd.ops.exposition import CONTENT_TYPE, Page, exposition
 from kioskd.ops.scribe import Scribe, replace
 
 log = logging.getLogger(__name__)
 
+Page = Mapping[str, object]
+
 THREAD = "kioskd-metrics"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # A scraper asks at once and in one packet; who does not is cut off.
 ASK_S = 5.0
 LONGEST_REQUEST = 8192
@@ -83,11 +85,16 @@ class Exporter:
             except OSError as error:
                 log.warning("%s could not be taken away: %s", self._scribe.path, error.strerror)
 
+    def _figures(self) -> str:
+        from kioskd.ops.exposition import exposition  # here: most kiosks tell nobody their figures
+
+        return exposition(self._page())
+
     # -- the file --------------------------------------------------------------------------------
 
     def _write(self) -> None:
         assert self._scribe is not None
-        self._scribe.put(exposition(self._page()))
+        self._scribe.put(self._figures())
         self._beat = asyncio.get_running_loop().call_later(self._settings.every_s, self._write)
 
     # -- the port --------------------------------------------------------------------------------
@@ -118,7 +125,7 @@ class Exporter:
             self.refused += 1
             return _response("404 Not Found", "the figures are at /metrics\n")
         self.scrapes += 1
-        whole = _response("200 OK", exposition(self._page()), CONTENT_TYPE)
+        whole = _response("200 OK", self._figures(), CONTENT_TYPE)
         return whole if words[0] == b"GET" else whole.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\n"
 
 
