@@ -155,6 +155,7 @@ def run(options: argparse.Namespace, started_at: float) -> int:
         print(f"kioskd: {path} does not check; mend what stands above.", file=sys.stderr)
         return EXIT_CONFIG
     from kioskd.app import Source, run as live
+    from kioskd.audio.asound import slim
     from kioskd.closing import Loop
     from kioskd.config.secrets import redact
     from kioskd.ops.systemd import setup_logging
@@ -171,6 +172,9 @@ def run(options: argparse.Namespace, started_at: float) -> int:
         except OSError as error:
             print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {path}", file=sys.stderr)
             return EXIT_CONFIG
+    devices = (loaded.config.audio.input, loaded.config.audio.output)
+    if not all(spec == "null" or spec.startswith("file:") for spec in devices):
+        slim(ops.runtime_dir, devices, os.environ)
     source = Source(os.path.abspath(path), tuple(map(str, loaded.warnings)))
     loop = Loop()
     try:
