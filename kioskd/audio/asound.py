@@ -1,7 +1,7 @@
 """ALSA's configuration without the plugins that no kiosk plays through.
 
-PortAudio opens every name in ALSA's configuration to list it. With libasound2-plugins installed that loads FFmpeg and an
-SVG renderer behind it: 13 MB of a kiosk's memory (``benchmarks pss_mb``). So the daemon has a configuration of its
+PortAudio opens every name in ALSA's configuration to list it. With libasound2-plugins installed that loads FFmpeg and
+an SVG renderer behind it: 13 MB of a kiosk's memory (``benchmarks pss_mb``). So the daemon has a configuration of its
 own that leaves those files out and keeps everything else.
 """
 
