@@ -121,9 +121,10 @@ def _audit_folder(given: str) -> str:
 
 def _verify(options: argparse.Namespace, told: Mapping[str, object] | None, folder: str, pieces: Pieces) -> int:
     from kioskd.actions.chain import verify
+    from kioskd.actions.trail import FILE_BYTES, FILES
 
     known, source = _known(options.head, told, folder)
-    verdict = verify(pieces, known)
+    verdict = verify(pieces, known, (FILES, FILE_BYTES))
     if options.json:
         say(
             json.dumps(

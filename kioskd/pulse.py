@@ -197,6 +197,7 @@ class Pulse:
 
     def abandon(self, why: str) -> None:
         """A thread is wedged: lines safe, a line in the journal, and out. Does not return."""
+        self._house.actions.halt()  # a relay's own thread must not energise behind the release
         if self._house.lines is not None:
             self._house.lines.make_safe()
         log.critical("ending at once: %s", why)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Awaitable, Callable
+
+import pytest
 
 from kioskd.app import House, Source
 from kioskd.config.sections import Audio, Config, Endpoint, Lamp, Ops, Panel, Talk
@@ -185,3 +189,19 @@ def test_a_timeline_that_cannot_be_written_is_told_in_status(tmp_path: Path) -> 
 
     lit, told = in_house(tmp_path, play)
     assert lit == "idle" and told[0].startswith("the timeline has failed: it cannot be written")
+
+
+def test_who_ends_at_once_halts_the_relays_before_their_lines_are_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(house: House) -> list[str]:
+        done: list[str] = []
+        assert house.lines is not None
+        monkeypatch.setattr(house.actions, "halt", lambda: done.append("halt"))
+        monkeypatch.setattr(house.lines, "make_safe", lambda: done.append("safe"))
+        monkeypatch.setattr(logging, "shutdown", lambda: None)
+        monkeypatch.setattr(os, "_exit", lambda code: done.append(f"exit {code}"))
+        house.pulse.abandon("a test")
+        return list(done)
+
+    assert in_house(tmp_path, play) == ["halt", "safe", "exit 70"]

@@ -124,17 +124,17 @@ class Actions:
         self._ledger.commit(key, tool, arguments)
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
-        """Write an outcome: see ``Ledger.record``. Of refusals that no intent precedes at most ``MOST_REFUSALS``."""
+        """Write an outcome: see ``Ledger.record``. Of those that no intent precedes at most ``MOST_REFUSALS``."""
         if key in self._intents:
             self._intents.discard(key)
-        elif outcome == "refused" and _too_many(self._refusals, time.monotonic()):
+        elif _too_many(self._refusals, time.monotonic()):
             self._counts["refusals_unwritten"] += 1
             return
         self._ledger.record(key, tool, outcome, reason)
 
     def audit(self, what: str, data: Mapping[str, object]) -> None:
-        """A line for the audit trail. Of refusals at most ``MOST_REFUSALS`` a minute, then their number."""
-        if data.get("verdict") == "refuse":
+        """A line for the audit trail. Of what moves nothing at most ``MOST_REFUSALS`` a minute, then their number."""
+        if data.get("verdict") in ("refuse", "confirm"):
             if _too_many(self._decisions, time.monotonic()):
                 self._untold += 1
                 self._counts["decisions_unwritten"] += 1

@@ -14,6 +14,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 GENESIS = "0" * 64
 MOST_LINE_BYTES = 8 * 1024
 MOST_FINDINGS = 100
+MOST_LINES = 10**12 - 1  # twelve digits stand in the name of a file
 _MARK = b',"hash":"'
 
 
@@ -85,6 +86,8 @@ def read(raw: bytes) -> Line | None:
         return None
     if not isinstance(row, dict) or not isinstance(row.get("seq"), int) or not isinstance(row.get("data"), dict):
         return None
+    if not 0 < row["seq"] <= MOST_LINES:
+        return None
     texts = [row.get(name) for name in ("at", "what", "prev")]
     if not all(isinstance(text, str) for text in texts):
         return None
@@ -97,12 +100,16 @@ def is_torn(raw: bytes) -> bool:
     return not raw.endswith(b"\n") or not raw.strip(b"\0\n")
 
 
-def verify(files: Iterable[tuple[str, Iterable[bytes]]], known: Head | None = None) -> Verdict:
+def verify(
+    files: Iterable[tuple[str, Iterable[bytes]]], known: Head | None = None, rotated: tuple[int, int] = (1, 0)
+) -> Verdict:
     """Look at every line.
 
     Args:
         files: name and lines (with their newlines) of each file, oldest first.
         known: a head that was kept elsewhere; None: nothing is known of how the trail must end.
+        rotated: so many files, all but the newest of so many bytes, stand when older ones were rotated away. Anybody
+            can add the line that says so, and take the older ones.
     """
     walk = _Walk(known)
     pieces = [(name, list(lines)) for name, lines in files]
@@ -114,7 +121,8 @@ def verify(files: Iterable[tuple[str, Iterable[bytes]]], known: Head | None = No
                 walk.find(name, number, sentence, tampered=False)
             else:
                 walk.step(name, number, raw)
-    return walk.end()
+    full = sum(sum(map(len, lines)) >= rotated[1] for _, lines in pieces[:-1])
+    return walk.end(full + 1 >= rotated[0])
 
 
 class _Walk:
@@ -169,12 +177,14 @@ class _Walk:
             self.find(file, number, f"line {line.seq} does not continue line {head.seq}: one of them was replaced")
         self._head = Head(line.seq, line.hash)
 
-    def end(self) -> Verdict:
+    def end(self, may_be_rotated: bool) -> Verdict:
         """The verdict."""
         head = self._head or Head()
         first = self._first or 0
         if first > 1 and first - 1 > self._pruned:
             self.find(*self._begin(), f"{_lines(1, first - 1)} missing, and no line says that they were rotated away")
+        elif first > 1 and not may_be_rotated:
+            self.find(*self._begin(), f"{_lines(1, first - 1)} missing, and fewer files are left than rotation leaves")
         if first == 1 and self._first_prev != GENESIS:
             self.find(*self._begin(), "line 1 continues another trail: its beginning was replaced")
         if self._known is not None:

@@ -74,8 +74,7 @@ class Ledger:
         self._begun = False  # this process has marked the intents of the one before it
         self._unknowns: tuple[Unknown, ...] = ()
         self._renewed = ""  # a sentence: why this ledger does not hold what came before
-        self._state, self._reason = PartState.STARTING, ""
-        self._pruned_at = 0.0
+        self._state, self._reason, self._pruned_at = PartState.STARTING, "", 0.0
         self._counts = {"committed": 0, "repeated": 0, "failed": 0, "lost": 0}
 
     def start(self) -> None:
@@ -168,7 +167,8 @@ class Ledger:
     def _serve(self) -> bool:
         """One job, or one look whether the disk works again. False: stopped."""
         running = self._state is PartState.RUNNING and not self._endings
-        idle_s = SYNC_S if running and self._trail.unsynced else PRUNE_S if running else self._retry_s
+        prune_s = max(0.0, self._pruned_at + PRUNE_S - time.monotonic())
+        idle_s = SYNC_S if running and self._trail.unsynced else prune_s if running else self._retry_s
         try:
             job = self._jobs.get(timeout=idle_s)
         except Empty:
@@ -243,7 +243,8 @@ class Ledger:
                 trouble = advice(self._path, error)
             self._claim(PartState.FAILED, trouble)
             return trouble
-        self._claim(PartState.RUNNING, self._renewed)
+        if self._store is not None and not self._trail.problem:  # one of the two alone is not enough
+            self._claim(PartState.RUNNING, self._renewed)
         return ""
 
     # -- the file --------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ MOST_ASIDE = 5
 BUSY_S = 0.25
 
 # A name that holds one of these is a secret, or as good as one.
-_SECRET = re.compile(r"pass|pin\b|code|secret|token|key|otp", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pin(?![a-z])|code|secret|token|key|otp", re.IGNORECASE)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -51,6 +51,10 @@ CREATE TABLE IF NOT EXISTS locks (tool TEXT PRIMARY KEY, at REAL NOT NULL, for_s
 CREATE TABLE IF NOT EXISTS trail (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS proof (id INTEGER PRIMARY KEY, written_at REAL NOT NULL);
 """
+# Values that this module never wrote: SQLite takes any kind in any column, and finds nothing wrong with it.
+_ODD = """SELECT 1 FROM trail WHERE typeof(seq) || typeof(hash) <> 'integertext' OR seq NOT BETWEEN 0 AND 999999999999
+UNION ALL SELECT 1 FROM locks WHERE typeof(tool) || typeof(at) || typeof(for_s) <> 'textrealreal'
+UNION ALL SELECT 1 FROM calls WHERE typeof(intent_at) NOT IN ('real', 'null')"""
 # The first outcome stays: a call id that comes again must not rewrite what became of the first one.
 _RECORD = """
 INSERT INTO calls (endpoint, session, call_id, tool, arguments, outcome, reason, outcome_at)
@@ -110,14 +114,13 @@ class Store:
         if found[0] != "ok":
             raise Damaged(found[0])
         self._db.executescript(_TABLES)
+        if self._db.execute(_ODD).fetchone():
+            raise Damaged("a value is of another kind than was written")
 
     def intend(self, key: CallKey, tool: str, arguments: str, at: float) -> bool:
         """Write that this call is about to move something. False: its id is known already, nothing may move."""
-        row = (*_texts(*key), *_texts(tool), kept(arguments), at)
-        sql = (
-            "INSERT OR IGNORE INTO calls (endpoint, session, call_id, tool, arguments, intent_at) VALUES (?,?,?,?,?,?)"
-        )
-        return self._db.execute(sql, row).rowcount == 1
+        sql = "INSERT OR IGNORE INTO calls(endpoint, session, call_id, tool, arguments, intent_at) VALUES(?,?,?,?,?,?)"
+        return self._db.execute(sql, (*_texts(*key, tool), kept(arguments), at)).rowcount == 1
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str, at: float, head: Head | None = None) -> None:
         """Write how a call ended, with or without an intent, and how far the audit trail is on the disk, in one step.
@@ -212,7 +215,7 @@ def read_head(path: str) -> Head | None:
         return None
     finally:
         db.close()
-    return Head(*row) if row else None
+    return Head(*row) if row and isinstance(row[0], int) else None
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections import deque
+from io import BytesIO
 from pathlib import Path
 from typing import Callable, Mapping
 
@@ -185,7 +186,7 @@ class Trail:
         self._descriptor = os.open(files[-1], os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         content = files[-1].read_bytes()
         self._size = len(content)
-        lines = content.splitlines(keepends=True)
+        lines = BytesIO(content).readlines()  # not splitlines: a torn line may hold a \r
         torn = lines.pop() if lines and is_torn(lines[-1]) else b""
         before = self.head
         if torn:
@@ -217,7 +218,7 @@ class Trail:
         """The head from the last line of the newest file (or, when that file is still empty, of the one before)."""
         while not lines and len(files) > 1:
             files = files[:-1]
-            lines = files[-1].read_bytes().splitlines(keepends=True)
+            lines = BytesIO(files[-1].read_bytes()).readlines()
         if not lines:
             self.head = Head(_begin_of(files[0]) - 1, GENESIS)
             return

@@ -173,6 +173,7 @@ class CardInput(CardStream):
         self._batch, self._held = CHUNK_PERIODS, b""  # periods fetched at once, and what is left of them
         self._beat = Beat(self._batch * PERIOD_MS / 1000)
         self._part = b""  # of a batch, as the device gave it
+        self._left = 0  # frames that the device has beyond the batch fetched last
 
     def _available(self) -> int:
         return int(self._stream.get_read_available())
@@ -196,7 +197,7 @@ class CardInput(CardStream):
     @property
     def held(self) -> int:
         """Periods that are here already and follow the one given last."""
-        return len(self._held) // (2 * self._frames)
+        return len(self._held) // (2 * self._frames) + max(0, self._left) // self._frames
 
     def relax(self, on: bool) -> None:
         """Fetch two chunks at once, where the device keeps them for so long."""
@@ -220,6 +221,7 @@ class CardInput(CardStream):
             self._part += self._guarded(self._stream.read, self._batch * self._frames, False)
             if len(self._part) >= wanted:
                 raw, self._part = self._part[:wanted], b""
+                self._left = self._found - self._batch * self._frames
                 return to_mono(raw, self._channels)
             self._come_short()
             if time.monotonic() >= deadline:

@@ -26,12 +26,15 @@ class OwnVoice:
         self._tail_s, self._clock = tail_s, clock
         self._until = float("-inf")
 
-    def sounds(self, latency_s: float) -> None:
-        """A period of sound is being handed over. Playback thread, before the device has it and again afterwards.
+    def begins(self) -> None:
+        """A period of sound is about to be handed over, and nobody knows how long that takes. Playback thread.
 
-        Before, so that no chunk that could hold it is looked at too early; afterwards, because a device may have let
-        it wait.
+        Until ``sounds`` every chunk may hold it: a thread may stand still between the two.
         """
+        self._until = float("inf")
+
+    def sounds(self, latency_s: float) -> None:
+        """It has been handed over, or given up. Playback thread."""
         self._until = self._clock() + latency_s + PERIOD_MS / 1000 + self._tail_s()
 
     def in_chunk(self, at: float) -> bool:

@@ -43,8 +43,8 @@ class PacedInput:
 
     @property
     def held(self) -> int:
-        """It is read by the period."""
-        return 0
+        """It is read by the period; whoever was held up has some to catch up with."""
+        return max(0, int((self._clock() - self._began + SLACK_S) / PERIOD_S) - self._periods)
 
     def relax(self, on: bool) -> None:
         """Nothing to gain: a file costs no look."""

@@ -196,17 +196,21 @@ class Speaker:
             return True
 
     def hand(self, period: bytes, sound: bool, wanted: Callable[[], bool]) -> bool:
-        """Hand over a period, or lose it; it takes as long as sound takes.
+        """Hand over a period, or lose it, for as long as sound takes; False: nobody wanted it before it was taken."""
+        voice = self.voice if self.voiced and period.strip(b"\0") else None
+        if voice is None:
+            return self._hand(period, sound, wanted)
+        voice.begins()
+        try:
+            return self._hand(period, sound, wanted)
+        finally:
+            voice.sounds(self.latency_s)
 
-        Returns:
-            False when it ceased to be wanted before a device took it.
-        """
+    def _hand(self, period: bytes, sound: bool, wanted: Callable[[], bool]) -> bool:
         until = self._clock() + STALL_S
-        self._tell(period)
         while self._sink is not None and wanted():
             try:
                 if self._sink.write_period(period, TRY_S):
-                    self._tell(period)
                     self._count(period, sound)
                     return True
             except DeviceError as error:
@@ -220,10 +224,6 @@ class Speaker:
             return False
         self._lost_ms += PERIOD_MS * sound
         return True
-
-    def _tell(self, period: bytes) -> None:
-        if self.voice is not None and self.voiced and period.strip(b"\0"):
-            self.voice.sounds(self.latency_s)
 
     def _count(self, period: bytes, sound: bool) -> None:
         self._periods += 1

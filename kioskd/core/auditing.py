@@ -15,7 +15,7 @@ from kioskd.core.words import CallKey
 MOST_TEXT = 200
 MOST_ARGUMENTS = 20
 # An argument whose name holds one of these is a secret, or as good as one.
-_SECRET = re.compile(r"pass|pin\b|code|secret|token|key|otp", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pin(?![a-z])|code|secret|token|key|otp", re.IGNORECASE)
 
 
 def decided(s: State, call: CallState, decision: Decision, now: float) -> None:
@@ -55,6 +55,11 @@ def moved(s: State, call: CallState | None, e: ev.RelaySwitched) -> None:
     s.emit(Audit("relay", tuple(data.items())))
 
 
+def kept_why(decision: Decision) -> str:
+    """The reason as it may be kept: the sentence about wrong arguments quotes them, and they may quote the visitor."""
+    return "the arguments do not fit the tool's schema" if decision.code == "arguments" else decision.why
+
+
 def redacted(schema: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, object]:
     """Arguments as they may be kept: numbers, switches and words of an ``enum``; of other text only its length."""
     properties = schema.get("properties", {})
@@ -82,9 +87,7 @@ def _who(key: CallKey, tool: str) -> dict[str, object]:
 
 
 def _said(decision: Decision) -> dict[str, object]:
-    # The sentence about wrong arguments quotes them, and they may quote the visitor.
-    why = "the arguments do not fit the tool's schema" if decision.code == "arguments" else decision.why
-    return {"verdict": decision.verdict.value, "code": decision.code, "why": _brief(why)}
+    return {"verdict": decision.verdict.value, "code": decision.code, "why": _brief(kept_why(decision))}
 
 
 def _brief(text: str) -> str:

@@ -98,6 +98,7 @@ def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
         commit(s, call, now)
     elif decision.verdict is Verdict.CONFIRM:
         call.state = move(CALL, call.state, Signal.HELD_BACK)
+        call.questioned_at = now
         answer(s, call, "needs_confirmation", decision.say or ASK_HAND)
         s.cue("confirm")
         s.set_timer("confirm", now + call.tool.policy.confirm_s)
@@ -129,7 +130,8 @@ def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) ->
     auditing.unheard(s, e.key, e.name, e.arguments, decision)
     lockout.refused(s, next((tool for tool in s.config.tools if tool.name == e.name), None), decision.code, now)
     output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
-    s.emit(RecordOutcome(e.key, e.name, "refused", decision.why), SendOutput(e.key, output), AskResponse(e.key.session))
+    kept = auditing.kept_why(decision)
+    s.emit(RecordOutcome(e.key, e.name, "refused", kept), SendOutput(e.key, output), AskResponse(e.key.session))
     show_refusal(s, now)
 
 

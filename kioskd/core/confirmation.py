@@ -24,7 +24,7 @@ def press(s: State, call: CallState, at: float, now: float) -> None:
     """A press while a confirmation is pending: it belongs to the confirmation, never to talking."""
     if call.confirmed_at:
         return  # it has been confirmed already; its interlocks are being read once more
-    if at <= call.asked_at:
+    if at <= call.questioned_at:
         return  # the finger was there before the question
     s.pending_press = at
     wait_for_hold(s, now + call.tool.policy.hold_ms / 1000)

@@ -36,6 +36,7 @@ class CallState:
     raw: str
     asked_at: float
     state: Call = Call.ASKED
+    questioned_at: float = 0.0  # when the visitor was asked for a hand
     answered: bool = False  # the model has had its one output
     confirmed_at: float = 0.0
     looking: bool = False  # its interlocks are being read

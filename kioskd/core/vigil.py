@@ -9,9 +9,10 @@ from collections import deque
 
 from kioskd.core import calls
 from kioskd.core import house_events as he
-from kioskd.core.policy import Contacts
+from kioskd.core.policy import SETTLED, Contacts
 from kioskd.core.schedule import Wall
 from kioskd.core.state import MOST_RUNS, State
+from kioskd.core.words import Call
 
 
 def suspended(s: State, e: he.Suspended, now: float) -> None:
@@ -38,7 +39,15 @@ def interlocks_read(s: State, e: he.InterlocksRead, now: float) -> None:
 
 
 def ledger_read(s: State, e: he.LedgerRead, now: float) -> None:
-    """What ran, and what was locked, before this process began: limits outlive a restart."""
+    """What ran, and what was locked, before this process began: limits outlive a restart.
+
+    A slow or full disk tells it late: what would move, and was judged without it, must be asked for again.
+    """
+    calls.cancel_calls(
+        s,
+        "what ran before this start had not been read yet",
+        lambda call: call.state is Call.COMMITTING and call.tool.class_ in SETTLED,
+    )
     for tool, age_s in e.runs:
         s.runs.setdefault(tool, deque(maxlen=MOST_RUNS)).append(now - max(0.0, age_s))
     for tool, times in s.runs.items():

@@ -376,3 +376,23 @@ def test_a_lock_is_kept(make: Make, ledger: Ledger, posts: Any, tmp_path: Path) 
     locks = posts.wait(LedgerRead, 2).locks
     assert again.stop(PATIENCE_S)
     assert [tool for tool, _ in locks] == ["open_door"] and 50 < locks[0][1] <= 60
+
+
+def test_what_was_read_too_long_ago_lets_nothing_move(guarded: tuple[Actions, Contact], posts: Any, line: Any) -> None:
+    actions, fire = guarded
+    fire.hang = threading.Event()
+    threading.Timer(1.3, fire.hang.set).start()
+    actions.run(key("late"), "open_door", {})
+    ended = posts.wait(ActionEnded)
+    assert not ended.ok and "to read" in ended.reason and line.rises == 0
+
+
+def test_a_flood_of_cancelled_questions_does_not_fill_the_disk(make: Make, ledger: Ledger, tmp_path: Path) -> None:
+    actions = make(door())
+    for number in range(200):
+        actions.audit("decision", {"verdict": "confirm", "call": f"c{number}"})
+        actions.record(key(f"c{number}"), "open_door", "cancelled", "the visitor spoke over it")
+    assert ledger.stop(PATIENCE_S)
+    assert ledger.snapshot()["recorded"] == 60
+    trail = [json.loads(row) for path in trail_files(tmp_path / "audit") for row in path.open()]
+    assert len([row for row in trail if row["what"] == "decision"]) == 60

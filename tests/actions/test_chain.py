@@ -154,3 +154,8 @@ def test_a_line_is_bounded_and_holds_what_it_was_given() -> None:
 def test_garbage_is_no_line(raw: bytes) -> None:
     line = read(raw)
     assert line is None or not line.sound
+
+
+def test_a_number_that_no_file_name_holds_is_no_line() -> None:
+    line, _ = write(Head(10**30), "2026-12-01T00:00:00.000Z", "decision", {})
+    assert read(line.rstrip(b"\n")) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kioskd.actions import interlocks
 from kioskd.actions.interlocks import Interlocks
 from kioskd.config.sections import Interlock
 
@@ -41,3 +42,10 @@ def test_what_cannot_be_read_forbids() -> None:
     read = Interlocks("unlock_door", (FIRE,), {"GPIO24": fire}).read()
     assert not read.ok and read.say == "" and "the chip is gone" in read.reason
     assert not Interlocks("unlock_door", (FIRE,), {}).read().ok
+
+
+def test_what_took_too_long_to_read_forbids(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 3600.0])
+    monkeypatch.setattr(interlocks, "boottime", lambda: next(times))
+    read = Interlocks("unlock_door", (FIRE,), {"GPIO24": Contact(False)}).read()
+    assert not read.ok and "took 3600.0 s to read" in read.reason

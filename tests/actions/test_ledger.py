@@ -9,11 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kioskd.actions import ledger as room
 from kioskd.actions.chain import Verdict, verify
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.store import Store
@@ -333,3 +335,46 @@ def test_a_trail_that_was_cut_short_while_nobody_ran_is_told(posts: Any, tmp_pat
     posts.wait(LedgerRead, 2)
     assert again.stop(PATIENCE_S)
     assert "lines 4 to 6 are missing before line 7" in look(tmp_path).findings[0].sentence
+
+
+def test_values_of_another_kind_do_not_end_the_thread(posts: Any, tmp_path: Path) -> None:
+    Store(tmp_path / "ledger.db").close()
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.execute("INSERT INTO trail VALUES (1, 'x', 'h')")
+    ledger = opened(tmp_path / "ledger.db", posts)
+    ledger.commit(KEY, "open_door", "{}")
+    assert posts.wait(IntentCommitted).fresh and posts.of(ThreadDied) == []
+    assert ledger.stop(PATIENCE_S)
+
+
+def test_a_ledger_that_always_has_something_to_do_forgets_the_old_too(
+    posts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "PRUNE_S", 0.5)
+    monkeypatch.setattr(room, "SYNC_S", 0.01)
+    ledger = opened(tmp_path / "ledger.db", posts)
+    posts.wait(LedgerRead)
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.execute("INSERT INTO calls VALUES ('e', 's', 'old', 'open_door', '', 1.0, 'done', '', 2.0, 0)")
+    for _ in range(40):
+        ledger.audit("decision", {})
+        time.sleep(0.05)
+    assert rows(tmp_path / "ledger.db") == []
+    assert ledger.stop(PATIENCE_S)
+
+
+def test_a_line_that_the_trail_takes_does_not_hide_that_the_ledger_takes_none(
+    posts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    ledger = opened(tmp_path / "ledger.db", posts, retry_s=60.0)
+    posts.wait(LedgerRead)
+    monkeypatch.setattr(Store, "intend", full)
+    for number in range(2):
+        ledger.commit(KEY._replace(call_id=f"call_{number}"), "open_door", "{}")
+        ledger.audit("decision", {})
+    posts.wait(IntentFailed, 2)
+    assert [event.state for event in posts.of(PartChanged)] == [PartState.RUNNING, PartState.FAILED]
+    assert ledger.stop(PATIENCE_S)

@@ -200,3 +200,24 @@ def test_an_outcome_and_the_trails_head_are_written_together(store: Store) -> No
     assert store.head() == Head()
     store.record(KEY, "door", "done", "", 1.0, Head(7, "ab"))
     assert store.head() == Head(7, "ab") and store.counts() == {"done": 1}
+
+
+def test_a_pin_is_a_secret_however_its_name_goes_on() -> None:
+    assert json.loads(kept('{"pin_number": 4711, "ping": 1}')) == {"pin_number": "***", "ping": 1}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO trail VALUES (1, x'00', 'h')",
+        "INSERT INTO trail VALUES (1, 9223372036854775807, 'h')",
+        "INSERT INTO locks VALUES ('open_door', 'then', 60.0)",
+        "INSERT INTO calls VALUES ('e', 's', 'c', 'open_door', '', 'then', NULL, NULL, NULL, 0)",
+    ],
+)
+def test_values_of_another_kind_are_damage(tmp_path: Path, sql: str) -> None:
+    Store(tmp_path / "ledger.db").close()
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.execute(sql)
+    with pytest.raises(Damaged):
+        Store(tmp_path / "ledger.db")

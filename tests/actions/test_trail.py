@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kioskd.actions.chain import Head, Verdict, verify
+from kioskd.actions.chain import Head, Verdict, verify, write
 from kioskd.actions.trail import Trail, Unrecorded, trail_files
 
 
@@ -212,3 +212,23 @@ def test_a_whole_folder_that_is_taken_away_is_missed_too(tmp_path: Path) -> None
     trail.sync()
     assert [row["seq"] for row in rows(tmp_path / "audit")] == [2] and not look(tmp_path / "audit").ok
     trail.close()
+
+
+def test_a_torn_line_may_hold_any_byte(tmp_path: Path) -> None:
+    write_some(tmp_path, 3)
+    with trail_files(tmp_path)[0].open("ab") as file:
+        file.write(b"rub\rbish")
+    again = write_some(tmp_path, 1)
+    assert [row["what"] for row in rows(tmp_path)] == ["decision"] * 3 + ["torn", "decision"]
+    assert look(tmp_path, again.head).ok
+
+
+def test_who_takes_the_oldest_files_and_says_they_were_rotated_away_is_found(tmp_path: Path) -> None:
+    trail = write_some(tmp_path, 200, file_bytes=2000, files=4)
+    pieces = [(path.name, path.read_bytes().splitlines(keepends=True)) for path in trail_files(tmp_path)]
+    assert verify(pieces, trail.head, (4, 2000)).ok, "what was really rotated is sound"
+    left = pieces[2:]
+    until = int(left[0][0][6:18]) - 1
+    line, _ = write(trail.head, "2026-12-01T00:00:00.000Z", "pruned", {"until": until})
+    left[-1][1].append(line)
+    assert "fewer files are left" in verify(left, trail.head, (4, 2000)).findings[0].sentence

@@ -57,6 +57,14 @@ def test_a_sound_covers_its_latency_its_length_and_its_tail() -> None:
     assert not voice.in_chunk(last + CHUNK_S + 0.001)
 
 
+def test_while_a_period_is_handed_over_every_chunk_may_hold_it() -> None:
+    voice = OwnVoice(lambda: 0.25, lambda: 100.0)
+    voice.begins()
+    assert voice.in_chunk(1e9)
+    voice.sounds(0.0)
+    assert not voice.in_chunk(101.0)
+
+
 def test_the_tail_is_asked_anew_each_time() -> None:
     tail = [0.0]
     voice = OwnVoice(lambda: tail[0], lambda: 0.0)
@@ -93,7 +101,7 @@ def test_whenever_it_speaks_and_however_late_chunks_are_none_holds_it(
     for n in range(len(loud) + late):
         now[0] = n * CHUNK_S
         if n < len(loud) and loud[n]:
-            voice.sounds(0.0)
+            voice.begins()
             now[0] += PERIOD_S
             voice.sounds(0.0)
         if n >= late:

@@ -39,8 +39,8 @@ def test_a_reader_that_was_held_up_catches_up(tmp_path: Path) -> None:
     hand = Hand()
     stream = NullInput(16000, hand, hand.wait)
     hand.now += 0.1
-    for _ in range(10):
-        assert stream.read_period(0.0) is not None
+    for older in reversed(range(10)):
+        assert stream.read_period(0.0) is not None and stream.held == older
     assert stream.read_period(0.0) is None
 
 

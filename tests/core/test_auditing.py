@@ -111,3 +111,19 @@ def test_a_trial_moves_nothing_and_says_so(bench: Any) -> None:
     said = json.loads(bench.of(ef.SendText)[-1].text)
     assert said["status"] == "dry_run" and "nothing was moved" in said["say"]
     assert ef.PlayCue("done") not in bench.done and ef.PlayCue("refused") not in bench.done
+
+
+def test_wrong_arguments_are_not_quoted_in_what_is_kept(bench: Any, with_tool: Any) -> None:
+    with_tool(bench, LIFT)
+    bench.says()
+    bench.asks("c1", tool="call_lift", arguments='{"wing": "my mother is ill"}')
+    bench.asks("c2", tool="call_lift", arguments='{"door_code": "4711x"}')
+    kept = [effect.reason for effect in bench.of(ef.RecordOutcome)]
+    assert len(kept) == 2 and not any("mother" in reason or "4711" in reason for reason in kept)
+    assert "my mother" in bench.of(ef.SendOutput)[0].output, "the model must know what to do better"
+
+
+def test_a_pin_is_a_secret_however_its_name_goes_on() -> None:
+    schema = {"properties": {name: {"type": "integer"} for name in ("pin", "pin_number", "pin2", "ping")}}
+    values = {"pin": 4711, "pin_number": 4711, "pin2": 4711, "ping": 1}
+    assert redacted(schema, values) == {"pin": "***", "pin_number": "***", "pin2": "***", "ping": 1}

@@ -205,3 +205,29 @@ def test_a_policy_without_any_of_this_asks_for_none_of_it(bench: Any) -> None:
     bench.says()
     bench.asks(tool="ring_bell")
     assert bench.of(ef.LookAround) == [] and len(commits(bench)) == 1
+
+
+@pytest.mark.parametrize("tool", ["unlock_door", "ring_bell"])
+def test_what_moves_and_was_judged_before_the_ledger_was_read_must_be_asked_for_again(bench: Any, tool: str) -> None:
+    bench.says()
+    key = bench.asks(tool=tool)
+    if tool == "unlock_door":
+        bench.press()
+        bench.wait(0.6)
+    assert commits(bench) == [key]
+    bench(he.LedgerRead((), (("unlock_door", 300.0),)), ev.IntentCommitted(key, fresh=True))
+    assert len(bench.of(ef.RunAction)) == (tool == "ring_bell")
+    if tool == "unlock_door":
+        assert "had not been read" in reasons(bench)[-1]
+
+
+def test_a_press_while_the_contacts_are_read_for_the_question_is_no_answer_to_it(bench: Any) -> None:
+    change(bench, "unlock_door", interlocks=(FIRE,))
+    bench.says()
+    key = bench.asks()
+    at = bench.now + 0.01
+    bench.now += 0.02
+    bench(he.InterlocksRead(key, "", ""), ev.Pressed("talk", at))
+    bench.wait(1)
+    bench.release()
+    assert len(bench.of(ef.LookAround)) == 1 and bench.s.confirming is not None
