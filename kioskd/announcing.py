@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# The sound is here by then, or nobody wants it any more; and SIGTERM must be done within a second, all together.
+GOODBYE_S = 0.2
+
 
 def spoken_texts(config: Config) -> dict[str, str]:
     """The text of each cue that is spoken."""
@@ -211,7 +214,8 @@ async def dial_service(service: AnnounceService, seen: set[str], env: Mapping[st
     profile = Profile(name="lightning", url=service.url, max_frame_bytes=MOST_FRAME_BYTES)
     try:
         way = proxy_for(service.url, seen, env)
-        target = Target(profile, service.url, headers, scrub, open_timeout_s=service.deadline_s, proxy=way)
+        within_s = service.deadline_s
+        target = Target(profile, service.url, headers, scrub, (), within_s, close_timeout_s=GOODBYE_S, proxy=way)
         return Line(await dial(target), scrub.frame)
     except LinkError as error:
         raise VoiceFailed(_of_us(str(error))) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 from kioskd.core.events import StopAsked
@@ -49,9 +50,11 @@ class Closers:
     async def close(self) -> bool:
         """Close everything, whatever fails; False when something did, which the last line in the journal names."""
         failed: list[str] = []
+        # Its own thread: those of the loop may all wait for a dead resolver, for half a minute.
+        thread, loop = ThreadPoolExecutor(1, "closing"), asyncio.get_running_loop()
         for name, close in reversed(self._closers):
             try:
-                if await asyncio.to_thread(close) is False:
+                if await loop.run_in_executor(thread, close) is False:
                     log.error("the %s thread did not end within %.1f s", name, THREAD_END_S)
                     failed.append(f"{name} (still at work)")
             except Exception as error:
@@ -59,6 +62,7 @@ class Closers:
                 log.exception("could not close %s", name)
                 failed.append(f"{name} ({type(error).__name__})")
         self._closers.clear()
+        thread.shutdown(wait=False)
         if failed:
             log.critical("not everything could be closed, which makes the exit status 70: %s", ", ".join(failed))
         return not failed

@@ -138,6 +138,8 @@ class Pulse:
         """Ask for proof, tell systemd, come again."""
         if self._closed:
             return
+        # First: a beat that goes wrong is not fed to the watchdog, and must not be the last one.
+        self._beat_handle = self._loop.call_later(self._period_s, self.beat)
         self._house.tell_time(wall=True)
         now = time.monotonic()
         self._prove(now)
@@ -151,7 +153,6 @@ class Pulse:
         if told != self._told:
             self._told = told
             self._house.notifier.status(told)
-        self._beat_handle = self._loop.call_later(self._period_s, self.beat)
 
     def _prove(self, now: float) -> None:
         house = self._house

@@ -329,3 +329,31 @@ def test_a_service_that_echoes_the_key_does_not_get_it_into_a_sentence(tmp_path:
 
     problem = asyncio.run(main())
     assert "it says: ***" in problem and "canary" not in problem
+
+
+def test_the_end_waits_for_no_voice_that_does_not_answer_the_goodbye(tmp_path: Path) -> None:
+    """SIGTERM is done within a second, all together."""
+
+    async def play() -> float:
+        asked = asyncio.Event()
+
+        async def deaf(socket: Any) -> None:
+            await socket.recv()
+            socket.transport.pause_reading()
+            asked.set()
+            await asyncio.sleep(5)
+
+        async with serve(deaf, "127.0.0.1", 0, close_timeout=0.1) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            renderer = open_renderer(configuration(tmp_path, f"ws://127.0.0.1:{port}/"), set())
+            task = asyncio.create_task(renderer.render("The lift is out of order."))
+            await asyncio.wait_for(asked.wait(), 5)
+            began = asyncio.get_running_loop().time()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            took_s = asyncio.get_running_loop().time() - began
+            for connection in server.connections:
+                connection.transport.abort()
+            return took_s
+
+    assert asyncio.run(play()) < 0.5

@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -172,3 +174,22 @@ def test_a_thread_that_ignores_its_stop_is_not_taken_for_an_orderly_end(tmp_path
     end = ended(tmp_path / "deaf", DEAF_TO_ITS_STOP)
     assert end.code == 70 and "not everything could be closed" in end.last and "capture (still at work)" in end.last
     assert end.took_s < 15.0, "and it ends all the same"
+
+
+def test_the_way_out_does_not_wait_for_names_that_are_looked_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A dead resolver holds each thread of the loop's own pool for half a minute."""
+    over = threading.Event()
+
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        looked_up = loop.run_in_executor(None, over.wait, 10)
+        closers = Closers()
+        closers.add("lines", lambda: True)
+        try:
+            return await asyncio.wait_for(closers.close(), 1)
+        finally:
+            over.set()
+            await looked_up
+
+    assert asyncio.run(main())

@@ -205,3 +205,19 @@ def test_who_ends_at_once_halts_the_relays_before_their_lines_are_released(
         return list(done)
 
     assert in_house(tmp_path, play) == ["halt", "safe", "exit 70"]
+
+
+def test_a_beat_that_goes_wrong_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(house: House) -> int:
+        told: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(str(context["exception"])))
+        monkeypatch.setattr(house.metering, "beat", lambda: {}["gone"])
+        while not told:
+            await asyncio.sleep(0.01)
+        monkeypatch.undo()
+        before = house.notifier.fed
+        while house.notifier.fed == before:
+            await asyncio.sleep(0.01)
+        return len(told)
+
+    assert in_house(tmp_path, play) == 1

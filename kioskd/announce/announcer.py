@@ -95,7 +95,7 @@ class Announcer:
     ) -> None:
         self._renderer, self._lane, self._post = renderer, lane, post
         self._deaf_speaker, self._wait_s = deaf_speaker, wait_s
-        self._known: deque[Announcement] = deque(maxlen=REMEMBERED)
+        self._known: deque[Announcement] = deque()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._number = 0
         self.counts = dict.fromkeys(OVER, 0)
@@ -119,6 +119,8 @@ class Announcer:
         self._number += 1
         one = Announcement(self._number, words, voice)
         self._known.append(one)
+        if len(self._known) > REMEMBERED:
+            self._known.remove(next(known for known in self._known if known.state in OVER))  # not one on its way
         task = self._tasks[one.number] = asyncio.create_task(self._prepare(one), name="announcement")
         task.add_done_callback(lambda _: self._tasks.pop(one.number, None))
         return one.shown()

@@ -80,7 +80,7 @@ def speak_expired(s: State, now: float) -> None:
 
 def linger_expired(s: State, now: float) -> None:
     """Nobody has spoken for talk.linger_s."""
-    turns.unwant(s, f"nobody spoke for {s.config.talk.linger_s:g} s")
+    turns.leave(s, f"nobody spoke for {s.config.talk.linger_s:g} s")
 
 
 def flag_expired(name: str, value: bool) -> Callable[[State, float], None]:

@@ -41,7 +41,7 @@ def tapped(s: State) -> None:
     """A tap opens the conversation; a tap while it is open ends it."""
     if s.talking:
         turns.leave_turn(s, Signal.HUSHED)
-        turns.unwant(s, "the talk button ended the conversation")
+        turns.leave(s, "the talk button ended the conversation")
     else:
         begin(s, "the talk button")
 

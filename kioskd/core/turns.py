@@ -56,6 +56,12 @@ def unwant(s: State, reason: str) -> None:
     s.emit(CloseLink(reason))
 
 
+def leave(s: State, reason: str) -> None:
+    """The visitor is done: what they said and no session has taken must not wait for the next visitor's."""
+    unwant(s, reason)
+    s.emit(DropUplink(reason))
+
+
 def rested(s: State, now: float) -> None:
     """The visitor's word has ended; an answer is awaited."""
     if s.turn is not Turn.LISTENING:
@@ -123,6 +129,8 @@ def gate_opened(s: State, e: ev.GateOpened, now: float) -> None:
 def gate_closed(s: State, e: ev.GateClosed, now: float) -> None:
     """The utterance is over; its last chunk is in the lane."""
     s.note("gate", "speech ended", at=e.at)
+    if not s.wanted:
+        s.emit(DropUplink("the conversation is over"))  # the last of it came while it was being closed
     rested(s, now)
 
 

@@ -155,7 +155,7 @@ class Conversation(Orders):
         if self.over.done():
             return
         self._close_code = close_code
-        engaged, dropped = len(self._ports.uplink) > 0 or self._writer.speaking, 0
+        engaged, dropped = self._writer.engaged, 0
         if self.ready:
             # Now, not after the goodbye: what is said from here on belongs to the next session, and what waited for
             # this one would be nonsense there.

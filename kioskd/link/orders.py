@@ -97,7 +97,7 @@ class Orders:
     @property
     def quiet(self) -> bool:
         """Nothing is on its way in either direction: who ends the session now loses nothing."""
-        idle = not (self._writer.speaking or len(self._ports.uplink) or self._barge.generating)
+        idle = not (self._writer.engaged or self._barge.generating)
         return idle and self._writer.owed_since == NEVER and self._replies.due_at() == NEVER
 
     def traffic(self) -> tuple[float, Sent, Heard]:

@@ -257,8 +257,8 @@ class Supervisor(Outcomes):
         while not self._closing:
             # Cleared before anything is looked at: news from now on end the next pause.
             self._news.clear()
-            self._ticked()
             try:
+                self._ticked()
                 await self._turn()
             except Exception:
                 # The boundary of this task: a bug here is shown, and tried again at the pace of a tick.

@@ -144,7 +144,7 @@ async def minted(mint: Mint) -> tuple[str, float]:
         secret, proxy = await asyncio.to_thread(mint.read_secret), mint.read_proxy()
         if not (secret.isascii() and secret.isprintable()):
             raise ValueError("the secret of service.token holds letters that a header cannot carry; ask for another")
-        connection = _connection(mint, proxy)
+        connection = await asyncio.to_thread(_connection, mint, proxy)  # it reads the certificate bundle
     except ValueError as error:
         raise LinkError(Failure(Trouble.FATAL, str(error), cause=Cause.KEY)) from None
     try:

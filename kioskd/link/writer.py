@@ -62,6 +62,8 @@ class Writer:
         self._session = session
         self._resampler = resampler or make_resampler(UPLINK_HZ, session.profile.in_rate_hz)
         self._by_hand = session.profile.turns == "manual"
+        self._everything = ports.talk.mode == "open"  # goes up: where an utterance begins and ends the service says
+        self._hears = False  # ... and it says that somebody speaks
         self._create_at = NEVER  # after a commit, unless an answer begins before
         self._taken = 0  # of the lane, by whoever takes from it
         self._connection = connection
@@ -88,6 +90,7 @@ class Writer:
     def stop(self) -> None:
         """The session is over: no more audio."""
         self.pacer = None
+        self._hears = False
         self.owed_since = self._create_at = NEVER
 
     def queue(self, frame: bytes) -> None:
@@ -104,13 +107,20 @@ class Writer:
         """Whether an utterance is on its way."""
         return self.pacer is not None and self.pacer.speaking
 
+    @property
+    def engaged(self) -> bool:
+        """Whether an utterance is on its way, or waits for it."""
+        return self._hears if self._everything else self.speaking or len(self._uplink) > 0
+
     def turn_began(self) -> None:
         """The service hears speech."""
+        self._hears = True
         if self.pacer is not None:
             self.pacer.heard()
 
     def turn_ended(self, answered: bool) -> None:
         """The service ended the turn; ``answered``: it owes nothing any more, for it answers or will not."""
+        self._hears = False
         if self.pacer is not None:
             self.pacer.turn_ended()
         if answered:
@@ -167,7 +177,8 @@ class Writer:
             await self._send(self._session.clear())
         if chunk.ends:
             if pacer.speaking:
-                self.owed_since = now
+                # Shut in the middle of everything (by mute, by the kiosk's own voice), it may have held no word.
+                self.owed_since = self.owed_since if self._everything else now
                 await self._commit(pacer, now)
             pacer.ended(now)
             return

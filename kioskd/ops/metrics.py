@@ -94,8 +94,9 @@ class Exporter:
 
     def _write(self) -> None:
         assert self._scribe is not None
-        self._scribe.put(self._figures())
+        # First: a page that cannot be made once must not leave old figures there for ever.
         self._beat = asyncio.get_running_loop().call_later(self._settings.every_s, self._write)
+        self._scribe.put(self._figures())
 
     # -- the port --------------------------------------------------------------------------------
 

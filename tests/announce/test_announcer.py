@@ -7,7 +7,7 @@ from typing import Any, Awaitable, Callable
 
 import pytest
 
-from kioskd.announce.announcer import MOST_WAITING, SOURCE, Announcer
+from kioskd.announce.announcer import MOST_WAITING, REMEMBERED, SOURCE, Announcer
 from kioskd.announce.renderer import Renderer
 from kioskd.core.announce_events import AnnouncementDropped, AnnouncementRendered
 from kioskd.core.events import Event
@@ -193,5 +193,23 @@ def test_the_end_of_the_process_gives_up_what_is_being_rendered(play: Any) -> No
         await stage.announcer.aclose()
         await stage.announcer.aclose()
         assert stage.facts.empty()
+
+    play(scene)
+
+
+def test_one_that_waits_is_not_forgotten_for_many_that_failed(play: Any) -> None:
+    async def scene(stage: Stage) -> None:
+        stage.announcer.say("Dinner is served.")
+        assert await stage.fact() == AnnouncementRendered(1)
+        stage.voice.problem = "there is no such voice"
+        for number in range(2, 2 + 2 * REMEMBERED):
+            stage.announcer.say("Hello.")
+            while stage.state(number) != "failed":
+                await asyncio.sleep(0)
+        assert stage.state(1) == "waits"
+        stage.announcer.play(1)
+        assert stage.state(1) == "plays" and stage.lane.take(0) is not None
+        with pytest.raises(ValueError, match="not remembered"):
+            stage.announcer.ask(2)
 
     play(scene)

@@ -14,7 +14,7 @@ from kioskd.core import events as ev
 from kioskd.core.announce_events import AnnouncementDropped, AnnouncementRendered
 from kioskd.core.announcing import CALM_S
 from kioskd.core.examining import hindrance
-from kioskd.core.words import CallKey, Feed, Link, Turn
+from kioskd.core.words import CallKey, Feed, Link, Response, Turn
 
 
 def played(bench: Any) -> list[int]:
@@ -220,11 +220,12 @@ def test_whatever_happens_it_never_begins_over_an_answer_or_a_word(
         bench(AnnouncementRendered(number), make(bench.now))
         until = bench.now + wait_s
         while bench.now < until:
-            # Looked at before each timer: at the moment of the effect nobody may be in the middle of anything.
+            # Looked at before each timer: nobody may be speaking then, and nothing may be under way behind it.
             due = min((timer.at for timer in bench.timers.values()), default=until)
-            before = (bench.s.speaking, bench.s.resting)
+            speaking = bench.s.speaking
             caused = bench.wait(min(max(0.0, due - bench.now), until - bench.now) or 0.001)
             if bench.of(ef.PlayAnnouncement, caused):
-                assert before == (False, True)
+                assert not speaking and not bench.s.calls
+                assert (bench.s.turn, bench.s.response) == (Turn.QUIET, Response.NONE)
     begun, ended = played(bench), [number for number, _ in over(bench)]
     assert begun == sorted(begun) and ended == begun[: len(ended)] and len(begun) - len(ended) <= 1

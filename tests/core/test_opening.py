@@ -30,6 +30,17 @@ def test_a_tap_opens_the_conversation_and_a_tap_ends_it(make_bench: Callable[...
     assert ef.SetFeed(Feed.NEVER) in caused and len(bench.of(ef.CloseLink, caused)) == 1
 
 
+def test_what_was_said_before_a_tap_ended_it_never_waits_for_the_next_visitor(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench(mode="tap_to_talk")
+    bench.press()
+    bench.release()
+    bench(ev.LinkChanged(Link.OFFLINE, "hydra", "gone"), ev.GateOpened(bench.now))  # it waits in the lane
+    caused = bench.press()
+    assert len(bench.of(ef.CloseLink, caused)) == 1 and len(bench.of(ef.DropUplink, caused)) == 1
+    bench.release()
+    assert len(bench.of(ef.DropUplink, bench(ev.GateClosed(bench.now)))) == 1, "its last chunks and its end mark"
+
+
 def test_a_tapped_conversation_ends_when_it_rests(make_bench: Callable[..., Any]) -> None:
     bench = make_bench(mode="tap_to_talk")
     bench.press()

@@ -41,6 +41,13 @@ def test_a_session_is_let_go_when_nobody_speaks(bench: Any) -> None:
     assert len(bench.of(ef.CloseLink)) == 1 and not bench.s.wanted
 
 
+def test_what_no_session_took_is_not_the_next_visitors(bench: Any) -> None:
+    bench(ev.LinkChanged(Link.OFFLINE, "hydra", "gone"), ev.GateOpened(bench.now))
+    bench(ev.PlaybackStarted(bench.now), ev.PlaybackDrained(bench.now))  # a cue sounded over it
+    caused = bench.wait(bench.config.talk.linger_s + 1)
+    assert len(bench.of(ef.CloseLink, caused)) == 1 and len(bench.of(ef.DropUplink, caused)) == 1
+
+
 def test_half_duplex_is_deaf_while_speaking_and_a_tail_longer(bench: Any) -> None:
     bench.says()
     bench(ev.ResponseCreated("s1", "r"), ev.PlaybackStarted(bench.now))

@@ -428,3 +428,56 @@ def test_a_sick_service_is_probed_while_another_serves(kit: Any) -> None:
                 assert "cloud is well again, and preferred to local" in ended.reason
 
     asyncio.run(main())
+
+
+# -- where everything goes up (talk.mode: open) --------------------------------------------------
+
+
+async def speaking_on(bench: Any, seconds: float) -> None:
+    """An open microphone: chunks without an end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        bench.speak(1, end=False)
+        await asyncio.sleep(0.02)
+
+
+def test_an_open_microphone_does_not_keep_a_session_that_ought_to_end(kit: Any) -> None:
+    """A spent budget and old age end it as soon as the service hears nobody."""
+
+    async def main() -> None:
+        talk = kit.talk(mode="open")
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url), talk=talk) as bench:
+            bench.link.open("talk.mode is open", False)
+            visit = await peer.visited(1)
+            await bench.event(SessionReady)
+            await speaking_on(bench, 0.1)
+            await visit.send("input_audio_buffer.speech_started", audio_start_ms=0, item_id="item_u")
+            await speaking_on(bench, 0.1)
+            bench.link.restrict({"hydra": "enough for today"})
+            await speaking_on(bench, 0.3)
+            assert bench.of(SessionEnded) == [], "not into somebody's word"
+            await visit.answer()
+            await speaking_on(bench, 0.3)
+            assert (await bench.event(SessionEnded)).reason == "enough for today"
+
+    asyncio.run(main())
+
+
+def test_an_open_microphone_that_is_shut_owes_nobody_an_answer(kit: Any) -> None:
+    """Half duplex and mute shut it: the service, which had said all, need not say more."""
+
+    async def main() -> None:
+        talk = kit.talk(mode="open")
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url), talk=talk) as bench:
+            bench.link.open("talk.mode is open", False)
+            visit = await peer.visited(1)
+            await bench.event(SessionReady)
+            bench.speak(2, end=False)
+            await visit.turn()
+            await visit.answer()
+            await asyncio.sleep(0.1)
+            bench.speak(1)  # the kiosk speaks
+            await asyncio.sleep(2 * kit.fast.reply_s)
+            assert bench.of(SessionEnded) == [] and bench.link.snapshot()["failures"] == 0
+
+    asyncio.run(main())

@@ -122,7 +122,7 @@ def test_a_server_that_accepts_and_hangs_up_is_called_ten_times_a_minute_at_most
         asyncio.run(main())
 
 
-def test_a_wrong_key_is_tried_once_and_then_only_for_a_person_once_a_while(kit: Any) -> None:
+def test_a_wrong_key_is_tried_once_and_then_only_for_a_person_once_a_while(kit: Any, watch: Any) -> None:
     async def main() -> None:
         async with kit.Peer(http=[(401, {})]) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
             bench.link.open("a press", False)
@@ -135,13 +135,15 @@ def test_a_wrong_key_is_tried_once_and_then_only_for_a_person_once_a_while(kit: 
                 bench.link.press()
             await bench.until(lambda: bench.states.count(Link.REFUSED) == 2)
             assert len(peer.attempts) == 2
+            pressed = time.monotonic()
             bench.link.press()
             await asyncio.sleep(0.05)
-            assert len(peer.attempts) == 2
+            # Where the machine stood still, the while may be over.
+            assert len(peer.attempts) == 2 or watch.held_s(pressed - 0.2) > 0.05
             await asyncio.sleep(0.2)
             bench.link.press()
-            await bench.until(lambda: bench.states.count(Link.REFUSED) == 3)
-            assert len(peer.attempts) == 3
+            await bench.until(lambda: bench.states.count(Link.REFUSED) >= 3)
+            assert len(peer.attempts) in (3, 4)
 
     asyncio.run(main())
 
@@ -885,5 +887,17 @@ def test_a_wish_in_the_very_moment_of_an_idle_close_is_not_lost(kit: Any) -> Non
             bench.link.close("the service ended the session")
             bench.link.open("the next press", False)
             await bench.event(SessionReady, 2)
+
+    asyncio.run(main())
+
+
+def test_a_fault_between_two_turns_costs_one_tick_and_not_the_link(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            with monkeypatch.context() as broken:
+                broken.setattr(bench.link, "_tend", lambda: {}["gone"])
+                await bench.until(lambda: bench.link.snapshot()["faults"])
+            bench.link.open("a press", False)
+            await bench.event(SessionReady)
 
     asyncio.run(main())

@@ -279,3 +279,16 @@ def test_a_token_that_is_refused_is_minted_anew_once(kit: Any) -> None:
 
 def test_the_clock_of_tokens_goes_on_in_a_sleep() -> None:
     assert boottime() >= time.monotonic() - 0.001
+
+
+def test_certificates_are_not_read_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tens of milliseconds on a small board."""
+    readers: list[threading.Thread] = []
+
+    def made(*_: object) -> ssl.SSLContext:
+        readers.append(threading.current_thread())
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr(ssl, "create_default_context", made)
+    failure_of(mint_at("https://127.0.0.1:9/"))
+    assert readers and threading.main_thread() not in readers

@@ -156,3 +156,24 @@ def test_without_a_section_nothing_is_done() -> None:
         return exporter.snapshot()
 
     assert exporting(Metrics(), play) == {"problem": "", "listen": None, "scrapes": 0, "refused": 0, "file": None}
+
+
+def test_a_page_that_cannot_be_made_once_is_not_the_last(tmp_path: Path) -> None:
+    """Else a collector would read old figures for ever."""
+    path, fine = tmp_path / "kioskd.prom", [True]
+
+    async def run() -> None:
+        exporter = Exporter(Metrics(file=str(path), every_s=1), lambda: PAGE if fine[0] else {}["gone"])
+        await exporter.start()
+        await until(path.exists)
+        fine[0] = False
+        assert exporter._beat is not None
+        exporter._beat.cancel()
+        with pytest.raises(KeyError):
+            exporter._write()
+        fine[0] = True
+        path.unlink()
+        await until(path.exists)
+        await exporter.aclose()
+
+    asyncio.run(asyncio.wait_for(run(), 20))

@@ -36,7 +36,7 @@ from kioskd.wire.dialects import DIALECTS
 from kioskd.wire.profile import Profile
 
 KEY = "correct-horse-battery-staple"
-PATIENCE_S = 8.0
+PATIENCE_S = 20.0
 # Speech goes up so much faster than it was spoken; the services' own paces are tested in tests/core/test_uplink.py.
 HASTE = 8.0
 QUICK = Limits(first_s=0.02, cap_s=0.1, goodbye_s=0.3, probe_s=0.0)
