@@ -132,7 +132,7 @@ def test_what_is_to_be_announced_is_heard_and_moves_nothing(tmp_path: Path) -> N
     assert announce["ended"]["played"] == 1 and announce["service"] == "local" and announce["reason"] == ""
     counters: Any = page["counters"]
     assert counters["relay_pulses"] == counters["calls"] == counters["effects_failed"] == counters["turns"] == 0
-    assert page["link"]["state"] == "asleep", "no session is opened for it"  # type: ignore[index]
+    assert page["link"]["state"] == "asleep", "no session is opened for it"  # type: ignore[index]  # JSON
 
 
 def test_the_house_speaks_where_there_is_a_service(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_offline_the_kiosk_says_so_in_words_and_later_in_the_voice_of_the_house(
 
     def until(by: str) -> Callable[[House], Awaitable[Any]]:
         async def play(house: House) -> Any:
-            while report.status(house)["announce"]["cues"] != {"offline": by}:  # type: ignore[index]
+            while report.status(house)["announce"]["cues"] != {"offline": by}:  # type: ignore[index]  # JSON
                 await asyncio.sleep(0.02)
             while house.playback._cues.unspoken or house.playback._cues.stale:
                 await asyncio.sleep(0.02)

@@ -395,7 +395,7 @@ def test_a_service_that_never_answers_a_tool_result_is_given_up(kit: Any, swift:
 
 def suspend() -> None:
     """Eight hours in which nothing of this process runs, and which its monotonic clock has counted."""
-    asyncio.get_running_loop()._flight.now_s += 8 * 3600.0  # type: ignore[attr-defined]
+    asyncio.get_running_loop()._flight.now_s += 8 * 3600.0  # type: ignore[attr-defined]  # the swift loop has it
 
 
 @pytest.mark.fault("suspend and resume in a session", noticed_s=1.0, back_s=4.5, attempts=2, lost="what was on its way")
