@@ -192,7 +192,7 @@ def bare_loop_late_ms() -> list[float]:
     period = bytes(2 * OUT_HZ * PERIOD_MS // 1000)
     began, late_ms = time.monotonic(), []
     for number in range(BARE_PERIODS):
-        while not device.write_period(period, PERIOD_S):
+        while not device.write(period, PERIOD_S):
             continue
         due_at = began + (number - BUFFERED_PERIODS + 1) * PERIOD_S
         late_ms.append((time.monotonic() - due_at) * 1000)

@@ -267,6 +267,11 @@ class PlaybackLane:
             self._ready.notify_all()
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing waits, not even what is held back."""
+        return not self._ring
+
+    @property
     def waiting_s(self) -> float:
         """How much audio waits, in seconds."""
         return self._waiting_s

@@ -126,7 +126,7 @@ pulse.WEDGED_S /= scale
 class Stuck:
     rate_hz, xruns, held = 16000, 0, 0
     def relax(self, on): pass
-    def read_period(self, timeout_s):
+    def read(self, timeout_s):
         threading.Event().wait()  # a driver that never comes back
     def close(self): pass
 
@@ -205,6 +205,20 @@ def test_who_ends_at_once_halts_the_relays_before_their_lines_are_released(
         return list(done)
 
     assert in_house(tmp_path, play) == ["halt", "safe", "exit 70"]
+
+
+def test_a_relay_whose_driver_hangs_ends_the_process_for_another_one_to_release_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(house: House) -> list[str]:
+        ended: list[str] = []
+        assert house.lines is not None
+        monkeypatch.setattr(house.lines, "hanging", lambda: "the driver of GPIO27 hangs")
+        monkeypatch.setattr(house.pulse, "abandon", ended.append)
+        house.pulse.beat()
+        return ended
+
+    assert in_house(tmp_path, play) == ["the driver of GPIO27 hangs"]
 
 
 def test_a_beat_that_goes_wrong_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,10 @@ class Beat:
             began = self.due_at if now - self.due_at < self._span_s / 2 else now
             self.due_at = began + self._span_s - (CREEP_S if self._found < FAR_LOOKS else POLL_S)
 
+    def moved(self, spans: int) -> None:
+        """This once so many were moved."""
+        self.due_at += (spans - 1) * self._span_s
+
     @staticmethod
     def pause_s(polls: int, missing_s: float) -> float:
         """How long to sleep before the look behind ``polls`` others that found ``missing_s`` missing."""

@@ -249,12 +249,12 @@ class Capture:
         """Read until told otherwise; the reason to open the device again, or nothing."""
         opened_at = heard_at = self._clock()
         intake = Intake(stream.rate_hz, self._make_resampler, opened_at, self._canceller)
-        dropped_ms = self._dropped_ms
+        dropped_ms, period_bytes = self._dropped_ms, 2 * stream.rate_hz * PERIOD_S
         periods = 0
         while not self._stopping:
             stream.relax(self._canceller is None and self._ears.idle)  # the canceller's reference comes by the period
             asked_at = self._clock()
-            pcm = stream.read_period(min(POLL_S, self._stall_s))
+            pcm = stream.read(min(POLL_S, self._stall_s))
             now = self._clock()
             self._obey()
             if self._muted:
@@ -264,8 +264,9 @@ class Capture:
                     return f"The microphone {self._spec} gives no sound: check its cable, or the sound server."
                 continue
             heard_at = now
-            periods += 1
-            self._periods += 1
+            count = round(len(pcm) / period_bytes)
+            periods += count
+            self._periods += count
             self._claim.say(PartState.RUNNING, "")
             if periods * PERIOD_S - (now - opened_at) > RUNAWAY_S:
                 raise DeviceError(f"The microphone {self._spec} runs without a clock: choose a real capture device.")

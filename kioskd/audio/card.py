@@ -170,7 +170,8 @@ class CardInput(CardStream):
         relaxed_s = RELAXED_PERIODS * PERIOD_MS / 1000
         self._roomy = latency_s >= relaxed_s and self._ring_s > 2 * relaxed_s  # it keeps a larger batch, and more
         self._looked_at = time.monotonic()
-        self._batch, self._held = CHUNK_PERIODS, b""  # periods fetched at once, and what is left of them
+        self._scant = 0  # times in a row that the device kept a batch from us
+        self._batch = CHUNK_PERIODS  # periods fetched at once
         self._beat = Beat(self._batch * PERIOD_MS / 1000)
         self._part = b""  # of a batch, as the device gave it
         self._left = 0  # frames that the device has beyond the batch fetched last
@@ -178,26 +179,25 @@ class CardInput(CardStream):
     def _available(self) -> int:
         return int(self._stream.get_read_available())
 
-    def read_period(self, timeout_s: float) -> bytes | None:
-        """10 ms of sound, mono; None when there was none in time.
+    def read(self, timeout_s: float) -> bytes | None:
+        """A batch of periods, mono; None when there was none in time.
 
         Raises:
             DeviceError: the microphone is gone.
         """
-        if not self._held or self._library.stale:
-            self._xruns += time.monotonic() - self._looked_at > self._ring_s
-            self._size_batch()
-            self._held = self._fetch(timeout_s) or b""
-            # Nothing came. It may be that this device never has so much at once, whatever it says.
-            self._roomy = self._roomy and bool(self._held or self._batch == CHUNK_PERIODS)
-            self._looked_at = time.monotonic()
-        period, self._held = self._held[: 2 * self._frames], self._held[2 * self._frames :]
-        return period or None
+        self._xruns += time.monotonic() - self._looked_at > self._ring_s
+        self._size_batch()
+        pcm = self._fetch(timeout_s)
+        # A chunk is there and the batch is not, twice: this device never has so much at once, whatever it says.
+        self._scant = self._scant + 1 if pcm is None and self._found >= CHUNK_PERIODS * self._frames else 0
+        self._roomy = self._roomy and self._scant < 2
+        self._looked_at = time.monotonic()
+        return pcm
 
     @property
     def held(self) -> int:
-        """Periods that are here already and follow the one given last."""
-        return len(self._held) // (2 * self._frames) + max(0, self._left) // self._frames
+        """Periods that the device has beyond those it gave last."""
+        return max(0, self._left) // self._frames
 
     def relax(self, on: bool) -> None:
         """Fetch two chunks at once, where the device keeps them for so long."""
@@ -216,8 +216,7 @@ class CardInput(CardStream):
         """
         deadline = time.monotonic() + timeout_s
         while self._await_beat(self._beat, self._batch * self._frames, deadline - time.monotonic()):
-            frame_bytes = 2 * self._channels
-            wanted = self._batch * self._frames * frame_bytes
+            wanted = self._batch * self._frames * 2 * self._channels
             self._part += self._guarded(self._stream.read, self._batch * self._frames, False)
             if len(self._part) >= wanted:
                 raw, self._part = self._part[:wanted], b""
@@ -250,6 +249,7 @@ class CardOutput(CardStream):
 
     def _seat(self, opened: tuple[Any, int, int, bool]) -> None:
         super()._seat(opened)
+        self._period = self._rate_hz * PERIOD_MS // 1000  # frames
         self._ring = self._available()  # frames; all of it is free before the first write
         self._beat, self._depth = Beat(PERIOD_MS / 1000), _depths.setdefault(self._spec, Depth())
         self._written = 0  # periods
@@ -265,23 +265,22 @@ class CardOutput(CardStream):
         """A full ring. What a sound server adds behind it is not known here."""
         return self._latency_s
 
-    def await_room(self, timeout_s: float) -> bool:
-        """Whether a period should be handed over now; waits up to ``timeout_s`` for that.
+    def await_room(self, timeout_s: float) -> int:
+        """How many periods can be handed over now; waits up to ``timeout_s`` for the moment when one should be.
 
         The ring is not filled up: what is handed over has to wait for all that is in it.
 
         Raises:
             DeviceError: the speaker is gone.
         """
-        period = self._rate_hz * PERIOD_MS // 1000
-        room = self._depth.room(self._ring, period, time.monotonic())
+        room = self._depth.room(self._ring, self._period, time.monotonic())
         self._seen = there = self._await_beat(self._beat, room, timeout_s)
         if there and self._written > FIRST_PERIODS:
-            self._depth.seen(self._ring - self._found, period, time.monotonic())
-        return there
+            self._depth.seen(self._ring - self._found, self._period, time.monotonic())
+        return self._found // self._period if there else 0
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
-        """Hand over 10 ms; False when there was no room in time.
+    def write(self, pcm: bytes, timeout_s: float) -> bool:
+        """Hand over a period, or several where there is room for them; False when there was none in time.
 
         Raises:
             DeviceError: the speaker is gone.
@@ -297,4 +296,5 @@ class CardOutput(CardStream):
         self._guarded(self._stream.write, from_mono(pcm, self._channels), frames, False)
         self._running = True
         self._written += 1
+        self._beat.moved(frames // self._period)
         return True

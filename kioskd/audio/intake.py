@@ -15,10 +15,12 @@ MAX_AGE_S = 0.5
 # a read that finds its samples (some 50 us), far below the wait of a reader that keeps up.
 WAITED_S = 0.002
 # After a hole a wait alone proves nothing: a sound server hands a backlog over in requests, with 2 to 20 ms between
-# them (measured: all of 2 s in 0.3 s). So many periods must have taken most of the time that they last.
-PACE_PERIODS = 10
-PACE_S = 0.6 * PACE_PERIODS * PERIOD_S
+# them (measured: all of 2 s in 0.3 s). So much sound must have taken most of the time that it lasts.
+PACE_S = 0.1
+PACE_SHARE = 0.6
 _BYTES_PER_S = UPLINK_HZ * 2
+# Sums of lengths are not exact.
+SAMPLE_S = 1 / UPLINK_HZ
 PERIOD_BYTES = _BYTES_PER_S * PERIOD_MS // 1000
 
 
@@ -44,7 +46,7 @@ class Cancels(Protocol):
 
 
 class Taken(NamedTuple):
-    """What one period completed.
+    """What one read completed.
 
     Attributes:
         chunks: for the ears; ``at`` is when the sound was captured, whatever cancelling took.
@@ -78,7 +80,7 @@ class Intake:
     """Takes what one open stream gives. Capture thread only.
 
     Age: samples have no time of their own, so it is inferred. A read that had to wait returned new samples; one
-    that did not returned samples one period younger than the last ones. After a hole of more than MAX_AGE_S a wait
+    that did not returned samples that follow the last ones. After a hole of more than MAX_AGE_S a wait
     proves nothing (the process may have been stopped in the middle of it), and what comes counts as old until a
     read waits again. A device that really had nothing for so long loses one period by this.
 
@@ -97,23 +99,25 @@ class Intake:
     def __init__(
         self, rate_hz: int, make_resampler: MakeResampler, now: float, canceller: Cancels | None = None
     ) -> None:
+        self._rate_hz = rate_hz
         self._resampler = None if rate_hz == UPLINK_HZ else make_resampler(rate_hz, UPLINK_HZ)
         self._canceller = canceller
         self._returned_at = self._captured_at = now
         self._behind = False  # a backlog may be coming
-        self._pace: deque[float] = deque(maxlen=PACE_PERIODS)  # when its latest periods came
+        self._pace: deque[tuple[float, float]] = deque()  # when its latest sound came, and how long it is
         self._part = b""  # less than a period, for the canceller
         self._raw, self._clean = Cutter(), Cutter()
         self._gap_ms = 0.0
         self.dropped_ms = 0.0
 
     def take(self, pcm: bytes, asked_at: float, now: float, held: int = 0) -> Taken:
-        """One period, the time its read began and the time it returned; so many that are younger were there already."""
-        self._stamp(asked_at, now, held * PERIOD_S)
+        """What one read gave, when it began and when it returned; so many younger periods were there already."""
+        length_s = len(pcm) / 2 / self._rate_hz
+        self._stamp(asked_at, now, length_s, held * PERIOD_S)
         old = now - self._captured_at > MAX_AGE_S
         if old:
-            self._gap_ms += PERIOD_MS
-            self.dropped_ms += PERIOD_MS
+            self._gap_ms += length_s * 1000
+            self.dropped_ms += length_s * 1000
             if self._canceller is None:
                 return Taken([], 0.0, [])
         if self._resampler is not None:
@@ -141,15 +145,22 @@ class Intake:
         periods = [data[start : start + PERIOD_BYTES] for start in range(0, whole, PERIOD_BYTES)]
         return data[:whole], b"".join([canceller.near(period) for period in periods])
 
-    def _stamp(self, asked_at: float, now: float, younger_s: float) -> None:
+    def _stamp(self, asked_at: float, now: float, length_s: float, younger_s: float) -> None:
         if now - self._returned_at > MAX_AGE_S:
             self._behind = True
             self._pace.clear()
         self._returned_at = now
         if self._behind:
-            self._pace.append(now)
-            self._behind = len(self._pace) < PACE_PERIODS or now - self._pace[0] < PACE_S
+            self._behind = not self._keeps_pace(now, length_s)
         if now - asked_at >= WAITED_S and not self._behind:
             self._captured_at = now - younger_s
         else:
-            self._captured_at = min(now, self._captured_at + PERIOD_S)
+            self._captured_at = min(now, self._captured_at + length_s)
+
+    def _keeps_pace(self, now: float, length_s: float) -> bool:
+        """Whether the latest sound came no faster than sound does."""
+        self._pace.append((now, length_s))
+        sound_s = sum(length for _, length in self._pace)
+        while sound_s - self._pace[0][1] > PACE_S - SAMPLE_S:
+            sound_s -= self._pace.popleft()[1]
+        return sound_s > PACE_S - SAMPLE_S and now - self._pace[0][0] > PACE_SHARE * PACE_S - SAMPLE_S

@@ -208,6 +208,11 @@ class Mixer:
         self._unfinished = False
 
     @property
+    def loaded(self) -> bool:
+        """True while it holds sound, or what leads from sound to silence."""
+        return self.falling or self.partial or self._unfinished or self._raw_at < len(self._raw)
+
+    @property
     def falling(self) -> bool:
         """True when the next ``silence`` is not quite silent yet."""
         return self._last != 0 or bool(self._fade) or (self._hidden is not None and not self._hidden.spent)

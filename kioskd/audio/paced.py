@@ -49,7 +49,7 @@ class PacedInput:
     def relax(self, on: bool) -> None:
         """Nothing to gain: a file costs no look."""
 
-    def read_period(self, timeout_s: float) -> bytes | None:
+    def read(self, timeout_s: float) -> bytes | None:
         """10 ms; where that is no whole number of frames (22050 Hz) one frame more or less, exact on the whole."""
         due_s = self._began + (self._periods + 1) * PERIOD_S - self._clock()
         if due_s > SLACK_S:
@@ -99,14 +99,14 @@ class PacedOutput:
         """How often the buffer ran dry between two periods."""
         return self._xruns
 
-    def await_room(self, timeout_s: float) -> bool:
-        """Wait until a period has been played."""
+    def await_room(self, timeout_s: float) -> int:
+        """Wait until a period has been played; by the period is how it takes sound."""
         room_s = self._dry_at - (BUFFERED_PERIODS - 1) * PERIOD_S - self._clock()
         if room_s > SLACK_S:
             self._wait(min(room_s, timeout_s))
-        return room_s <= max(timeout_s, SLACK_S)
+        return int(room_s <= max(timeout_s, SLACK_S))
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+    def write(self, pcm: bytes, timeout_s: float) -> bool:
         """Take a period when there is room, as a card would."""
         if not self.await_room(timeout_s):
             return False

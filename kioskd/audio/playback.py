@@ -13,15 +13,14 @@ import time
 from typing import Callable, Mapping
 
 from kioskd.audio.cuebook import CueBook
-from kioskd.audio.heard import Heard
-from kioskd.audio.holes import Holes
 from kioskd.audio.leaving import ended
 from kioskd.audio.mixer import Mixer
 from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.speaker import LEAD_IN_MS, Progress, Speaker
-from kioskd.audio.streams import PERIOD_MS, OpenOutput
+from kioskd.audio.streams import OpenOutput
+from kioskd.audio.supply import Supply
 from kioskd.audio.taps import Tap
-from kioskd.core.events import PlaybackCut, PlaybackDrained, PlaybackStarted, ThreadDied
+from kioskd.core.events import ThreadDied
 from kioskd.core.ports import Post
 from kioskd.core.words import PartState
 from kioskd.lanes import PlaybackLane
@@ -29,10 +28,8 @@ from kioskd.lanes import PlaybackLane
 log = logging.getLogger(__name__)
 
 THREAD = "kioskd-play"
-# How long an answer's next sound is waited for when it is due and not here; the device holds 20 ms then. Handing over
-# every period so much later would take a cut in sooner, but has its price: measured through a sound server on a busy
-# machine, 5 and 2 underruns in 12 s instead of 0 and 0.
-PATIENCE_S = PERIOD_MS / 4000
+# Periods of silence handed over at once while nobody expects sound: what comes all the same waits for 10 ms more.
+DOZING_PERIODS = 2
 
 
 class Playback:
@@ -89,12 +86,9 @@ class Playback:
         self._speaker.voice = voice
         self._cues = CueBook(cues or {}, post, spoken)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        self._stopping = self._kept_open = self._playing = False
-        self._epoch = lane.epoch
-        self._cut = False  # noticed, and the fade is not handed over yet
+        self._stopping = self._kept_open = False
         self._sounded_at = 0.0  # when the last sound was handed over, or the device opened for it
-        self._source, self._response = "", ""  # of the last sound
-        self._heard, self._holes = Heard(), Holes()
+        self._supply = Supply(lane, self._mixer, post, clock)
         lane.hold_at_most(prebuffer_most_ms / 1000)
 
     # -- the loop thread's side --------------------------------------------------------------------
@@ -158,8 +152,8 @@ class Playback:
     def progress(self) -> Progress:
         """Where playback stands. Any thread."""
         return self._speaker.progress()._replace(
-            underruns=self._holes.underruns,
-            underrun_ms=round(self._holes.missing_s * 1000, 1),
+            underruns=self._supply.holes.underruns,
+            underrun_ms=round(self._supply.holes.missing_s * 1000, 1),
             held_back_ms=round(self._lane.held_back_s * 1000, 1),
             bad_cues=len(self._cues.problems),
             cue_problem=self._cues.problem,
@@ -190,8 +184,8 @@ class Playback:
         if self._kept_open:
             self._speaker.ready()
         fetched = not self._speaker.serving and self._lane.wait(self._speaker.retry_in_s)
-        self._notice_cut()
-        self._cut = False  # nothing sounds
+        self._supply.notice_cut()
+        self._supply.cut = False  # nothing sounds
         if self._stopping:
             return
         self._speaker.try_again()
@@ -205,93 +199,52 @@ class Playback:
         """One period."""
         self._speaker.try_again()
         # Chosen as late as can be: a cut, or the first word of an answer, is in the very next period that goes out.
-        self._speaker.await_room()
-        self._notice_cut()
-        period = None if self._speaker.leading else self._next()
-        if period is None:
-            self._rest()
-        elif self._hand(period, sound=True):
-            self._sounded()
-
-    def _next(self) -> bytes | None:
-        """The next period of sound; None when there is none, or a cut has come."""
-        while not self._cut:
-            period = self._mixer.period()
-            if period is not None:
-                return period
-            if not self._fetch(PATIENCE_S if self._mixer.partial or self._flowing else 0):
-                return None if self._cut else self._end()
-        return None
-
-    @property
-    def _flowing(self) -> bool:
-        """Whether the latest period was an answer's."""
-        return self._playing and not self._holes.open and self._source == "service"
-
-    def _end(self) -> bytes | None:
-        """No sound follows for now: the rest of what there is. Whether an answer has ended or is late nobody knows."""
-        if self._source != "service":
-            return self._mixer.finish()
-        period = self._mixer.break_off(self._response)
-        if period is None and self._flowing:
-            self._holes.broke(self._response, self._clock())
-        return period
-
-    def _fetch(self, timeout_s: float) -> bool:
-        """Move the next slice into the mixer; a stale one dies here."""
-        piece = self._lane.take(timeout_s)
-        self._notice_cut()
-        if piece is None or piece.epoch != self._epoch:
-            return False
-        self._mixer.add(piece)
-        self._source = piece.source
-        return True
-
-    def _notice_cut(self) -> None:
-        if self._lane.epoch == self._epoch:
+        room = self._speaker.await_room()
+        self._supply.notice_cut()
+        leading = self._speaker.leading
+        if self._supply.still and not leading:
+            self._doze(room)
             return
-        self._epoch = self._lane.epoch
-        self._mixer.cut()
-        self._cut = True
-        self._holes.cut()
-        if self._heard.response and (self._playing or self._heard.response == self._lane.cut_response):
-            now = self._clock()
-            self._post(PlaybackCut(*self._heard.cut(now), now))
+        period = None if leading else self._supply.next()
+        if period is None:
+            self._rest(leading)
+        elif self._hand(period, sound=True):
+            self._sounded_at = self._clock()
+            self._supply.sounded(self._sounded_at, self._speaker.latency_s if self._speaker.voiced else None)
 
-    def _sounded(self) -> None:
-        """A period of sound was handed over."""
-        now = self._sounded_at = self._clock()
-        for response, samples in self._mixer.parts:
-            self._holes.sounded(response if self._source == "service" else "", now)
-            self._response = response
-            if response and self._speaker.voiced:
-                self._heard.handed(response, samples / self._mixer.rate_hz, now, self._speaker.latency_s)
-        if not self._playing:
-            self._playing = True
-            self._post(PlaybackStarted(now))
+    def _doze(self, room: int) -> None:
+        """Hand over silence. Where nobody expects an answer it fills the ring: the thread wakes half as often then."""
+        expected = self._kept_open or not self._speaker.taps.empty  # a tap is shown each period by itself
+        self._hand(self._mixer.silence() * (1 if expected else max(1, min(room, DOZING_PERIODS))), sound=False)
+        self._close_in_time(self._clock())
 
-    def _rest(self) -> None:
-        """Hand over silence; tell when the sound is over; close the device after long enough."""
-        # The lead-in of a device that came back in the middle of an answer is not the answer's end.
-        falling, leading = self._mixer.falling, self._speaker.leading
+    def _rest(self, leading: bool) -> None:
+        """Hand over silence; tell when the sound is over; close the device after long enough.
+
+        The lead-in of a device that came back in the middle of an answer is not the answer's end.
+        """
+        falling, supply = self._mixer.falling, self._supply
         self._hand(self._mixer.silence(), sound=False)
         now = self._clock()
         if falling:
             self._sounded_at = now
-        if self._playing and (self._cut or not leading and now >= self._sounded_at + self._speaker.latency_s):
-            self._playing = False
-            self._post(PlaybackDrained(now))
-        self._cut = False
-        kept = self._kept_open and self._speaker.voiced
-        if not self._playing and not kept and not self._lane.waiting_s and now - self._sounded_at >= self._idle_s:
+        if supply.playing and (supply.cut or not leading and now >= self._sounded_at + self._speaker.latency_s):
+            supply.drained(now)
+        supply.cut = False
+        if not supply.playing and self._lane.empty:
+            self._close_in_time(now)
+
+    def _close_in_time(self, now: float) -> None:
+        """Close the device after long enough a silence."""
+        if now - self._sounded_at >= self._idle_s and not (self._kept_open and self._speaker.voiced):
             self._speaker.rest()
 
     def _hand(self, period: bytes, sound: bool) -> bool:
         """Hand a period over; False when a cut (sound) or the end came first."""
 
         def wanted() -> bool:
-            self._notice_cut()
-            return not (self._stopping or sound and self._cut)
+            self._supply.notice_cut()
+            return not (self._stopping or sound and self._supply.cut)
 
         handed = self._speaker.hand(period, sound, wanted)
         if handed:

@@ -183,20 +183,21 @@ class Speaker:
         if self.retry_in_s == 0:
             self._open()
 
-    def await_room(self) -> bool:
-        """Wait for the device to have room for a period, at most TRY_S: what it is given is chosen afterwards.
+    def await_room(self) -> int:
+        """Wait for the device to have room, at most ROOM_S, and for how many periods: what it is given is chosen then.
 
-        True as well where handing over is what finds out (a device that is gone or has stopped).
+        One as well where handing over is what finds out (a device that is gone or has stopped).
         """
-        if self._sink is None:
-            return True
         try:
-            return self._sink.await_room(ROOM_S)
+            return self._sink.await_room(ROOM_S) if self._sink else 1
         except DeviceError:
-            return True
+            return 1
 
     def hand(self, period: bytes, sound: bool, wanted: Callable[[], bool]) -> bool:
-        """Hand over a period, or lose it, for as long as sound takes; False: nobody wanted it before it was taken."""
+        """Hand over a period, or lose it, for as long as sound takes; False: nobody wanted it before it was taken.
+
+        Of silence it may be as many periods as there is room for.
+        """
         voice = self.voice if self.voiced and period.strip(b"\0") else None
         if voice is None:
             return self._hand(period, sound, wanted)
@@ -210,7 +211,7 @@ class Speaker:
         until = self._clock() + STALL_S
         while self._sink is not None and wanted():
             try:
-                if self._sink.write_period(period, TRY_S):
+                if self._sink.write(period, TRY_S):
                     self._count(period, sound)
                     return True
             except DeviceError as error:

@@ -22,7 +22,7 @@ class InputStream(Protocol):
 
     @property
     def rate_hz(self) -> int:
-        """Frames a second of what ``read_period`` gives."""
+        """Frames a second of what ``read`` gives."""
 
     @property
     def xruns(self) -> int:
@@ -30,13 +30,13 @@ class InputStream(Protocol):
 
     @property
     def held(self) -> int:
-        """Periods that are here already and follow the one ``read_period`` gave last, which is so much older."""
+        """Periods that are here already and follow what ``read`` gave last, which is so much older."""
 
     def relax(self, on: bool) -> None:
         """Nobody waits for the next sound: it may be fetched in larger pieces, which costs less."""
 
-    def read_period(self, timeout_s: float) -> bytes | None:
-        """Exactly 10 ms, S16_LE mono; None when no period came within ``timeout_s``. Never blocks longer.
+    def read(self, timeout_s: float) -> bytes | None:
+        """10 ms, S16_LE mono, or several whole periods; None when none came within ``timeout_s``. Never blocks longer.
 
         Raises:
             DeviceError: the device is gone.
@@ -51,7 +51,7 @@ class OutputStream(Protocol):
 
     @property
     def rate_hz(self) -> int:
-        """Frames a second of what ``write_period`` takes."""
+        """Frames a second of what ``write`` takes."""
 
     @property
     def latency_s(self) -> float:
@@ -61,15 +61,17 @@ class OutputStream(Protocol):
     def xruns(self) -> int:
         """Underruns so far."""
 
-    def await_room(self, timeout_s: float) -> bool:
-        """Whether a period would be taken at once; waits up to ``timeout_s`` for that. Never blocks longer.
+    def await_room(self, timeout_s: float) -> int:
+        """How many periods would be taken at once; waits up to ``timeout_s`` for one. Never blocks longer.
 
         Raises:
             DeviceError: the device is gone.
         """
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
-        """Hand over exactly 10 ms, S16_LE mono, when the device has room; False when it had none within ``timeout_s``.
+    def write(self, pcm: bytes, timeout_s: float) -> bool:
+        """Hand over 10 ms, S16_LE mono, when the device has room; False when it had none within ``timeout_s``.
+
+        More than one period is welcome where ``await_room`` has just found room for so many.
 
         Raises:
             DeviceError: the device is gone.

@@ -26,6 +26,11 @@ class Taps:
         with self._lock:
             self._taps = tuple(one for one in self._taps if one != tap)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is shown anything."""
+        return not self._taps
+
     def show(self, pcm: bytes, rate_hz: int, at: float) -> None:
         """A device took this period."""
         for tap in self._taps:

@@ -43,6 +43,16 @@ def test_a_beat_that_is_stretched_keeps_its_time() -> None:
     assert beat.due_at == pytest.approx(5.0 + 8 * BLOCK_S)
 
 
+def test_whoever_moved_two_blocks_at_once_looks_again_after_two() -> None:
+    beat = Beat(BLOCK_S)
+    beat.came(5.0, 1, 0.0)
+    beat.moved(2)
+    assert beat.due_at == pytest.approx(5.0 + 2 * BLOCK_S)
+    beat.came(beat.due_at, 1, 0.0)
+    beat.moved(1)
+    assert beat.due_at == pytest.approx(5.0 + 3 * BLOCK_S)
+
+
 def test_the_beat_costs_hardly_more_than_one_look_for_each() -> None:
     beat, now, looks = Beat(2 * BLOCK_S), 0.0, 0
     for number in range(1, 1001):

@@ -94,7 +94,7 @@ class FakeMicrophone:
     def relax(self, on: bool) -> None:
         self.relaxed.append(on)
 
-    def read_period(self, timeout_s: float) -> bytes | None:
+    def read(self, timeout_s: float) -> bytes | None:
         assert not self.closed.is_set(), "read after close"
         self.threads.add(threading.current_thread().name)
         while self.script:

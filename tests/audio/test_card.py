@@ -79,81 +79,96 @@ def speaker(*available: Any) -> tuple[CardOutput, Script, Shelf]:
     return CardOutput("alsa:x", 24000, shelf), script, shelf
 
 
-def test_read_is_entered_only_when_a_period_is_there() -> None:
+def test_read_is_entered_only_when_a_chunk_is_there() -> None:
     mic, script, _ = microphone(0, 159, 319, 320)
-    assert len(mic.read_period(1.0) or b"") == 320
-    assert len(mic.read_period(0.0) or b"") == 320, "a chunk's two periods are fetched at once"
+    assert len(mic.read(1.0) or b"") == 640, "a chunk's two periods are fetched at once"
     assert script.entered == 1 and not script.answers[1:]
     mic, script, _ = microphone(319)
-    assert mic.read_period(0.02) is None
+    assert mic.read(0.02) is None
     assert script.entered == 0
 
 
 def test_at_leisure_two_chunks_are_fetched_at_once_and_their_age_is_told() -> None:
     mic, script, _ = microphone(320, 640, latency_s=0.04)
     mic.relax(True)
-    held = []
-    for _ in range(4):
-        assert len(mic.read_period(1.0) or b"") == 320
-        held.append(mic.held)
-    assert held == [3, 2, 1, 0] and script.entered == 1 and not script.answers[1:]
+    assert len(mic.read(1.0) or b"") == 1280 and mic.held == 0
+    assert script.entered == 1 and not script.answers[1:]
     mic.relax(False)
-    assert mic.read_period(1.0) is not None and mic.held == 3, "one of the pair, and two that the device still has"
+    assert len(mic.read(1.0) or b"") == 640 and mic.held == 2, "the device still has two"
 
 
 @pytest.mark.parametrize(("latency_s", "is_card"), [(0.03, False), (0.06, True)])
 def test_a_device_that_keeps_little_is_not_left_alone_for_long(latency_s: float, is_card: bool) -> None:
     mic, _, _ = microphone(320, latency_s=latency_s, is_card=is_card)
     mic.relax(True)
-    assert mic.read_period(0.01) is not None and mic.held == 1
+    assert len(mic.read(0.01) or b"") == 640
 
 
 def test_a_device_that_never_has_two_chunks_at_once_is_heard_all_the_same() -> None:
     mic, _, _ = microphone(480, latency_s=0.04)
     mic.relax(True)
-    assert mic.read_period(0.05) is None
-    assert [len(mic.read_period(0.05) or b"") for _ in range(4)] == [320] * 4
+    assert mic.read(0.05) is None and mic.read(0.05) is None
+    assert [len(mic.read(0.05) or b"") for _ in range(2)] == [640] * 2
+
+
+def test_a_device_that_stood_still_is_left_alone_again_afterwards() -> None:
+    mic, script, _ = microphone(0, latency_s=0.04)
+    mic.relax(True)
+    assert mic.read(0.02) is None and mic.read(0.02) is None
+    script.answers[:] = [640]
+    assert len(mic.read(0.05) or b"") == 1280
 
 
 def test_a_timeout_is_kept_and_costs_no_cpu() -> None:
     mic, _, _ = microphone(0)
     began, worked = time.monotonic(), time.thread_time()
-    assert mic.read_period(0.2) is None
+    assert mic.read(0.2) is None
     assert 0.2 <= time.monotonic() - began < 0.3
     assert time.thread_time() - worked < 0.05
 
 
 def test_write_is_entered_only_when_there_is_room() -> None:
     spk, script, _ = speaker(720, 0, 100, 240)
-    assert spk.write_period(bytes(480), 1.0)
+    assert spk.write(bytes(480), 1.0)
     assert script.entered == 1
     spk, script, _ = speaker(720, 0)
-    assert not spk.write_period(bytes(480), 0.02)
+    assert not spk.write(bytes(480), 0.02)
     assert script.entered == 0
+
+
+def test_a_speaker_tells_how_many_periods_it_has_room_for_and_takes_them_at_once() -> None:
+    spk, script, _ = speaker(720, 720, 480, 239, 0)
+    assert [spk.await_room(0.02), spk.await_room(0.02), spk.await_room(0.001)] == [3, 2, 0]
+    spk, script, _ = speaker(720, 480, 480)
+    assert spk.await_room(0.02) == 2 and spk.write(bytes(960), 0.0)
+    assert script.entered == 1
+    began = time.monotonic()
+    assert spk.await_room(0.05) == 2
+    assert time.monotonic() - began > 0.015, "two periods were handed over: the next look is two later"
 
 
 def test_xruns_that_portaudio_reports_are_counted() -> None:
     mic, _, _ = microphone(-9981, 0, 320)
-    assert mic.read_period(1.0) is not None
+    assert mic.read(1.0) is not None
     assert mic.xruns == 1
     spk, _, _ = speaker(720, -9980, 720)
-    assert spk.write_period(bytes(480), 1.0)
+    assert spk.write(bytes(480), 1.0)
     assert spk.xruns == 1
 
 
 def test_a_speaker_that_ran_empty_counts_one() -> None:
     spk, _, _ = speaker(720, 720, 480, 720)
     for _ in range(3):
-        assert spk.write_period(bytes(480), 1.0)
+        assert spk.write(bytes(480), 1.0)
     assert spk.xruns == 1
 
 
 def test_a_card_that_nobody_looked_at_for_longer_than_its_ring_has_overrun() -> None:
     for is_card, xruns in ((True, 1), (False, 0)):
         mic, _, _ = microphone(160, is_card=is_card)
-        mic.read_period(1.0)
+        mic.read(1.0)
         time.sleep(0.05)
-        mic.read_period(1.0)
+        mic.read(1.0)
         assert mic.xruns == xruns
 
 
@@ -161,21 +176,21 @@ def test_a_card_that_nobody_looked_at_for_longer_than_its_ring_has_overrun() -> 
 def test_every_end_of_a_device_is_a_sentence(end: Any) -> None:
     mic, _, _ = microphone(end)
     with pytest.raises(DeviceError, match="alsa:x is gone"):
-        mic.read_period(0.1)
+        mic.read(0.1)
     spk, _, _ = speaker(720, end)
     with pytest.raises(DeviceError, match="alsa:x is gone"):
-        spk.write_period(bytes(480), 0.1)
+        spk.write(bytes(480), 0.1)
 
 
 def test_a_stream_of_a_stale_list_lets_go_and_goes_on_with_a_gap_that_is_counted() -> None:
     mic, script, shelf = microphone(320)
-    assert mic.read_period(0.1) is not None
+    assert mic.read(0.1) is not None
     shelf.stale = True
-    assert len(mic.read_period(0.1) or b"") == 320
+    assert len(mic.read(0.1) or b"") == 640
     assert (script.closed, mic.xruns, shelf.stale) == (1, 1, False)
     spk, script, shelf = speaker(720)
     shelf.stale = True
-    assert spk.write_period(bytes(480), 0.1)
+    assert spk.write(bytes(480), 0.1)
     assert (script.closed, spk.xruns) == (1, 1)
 
 
@@ -183,7 +198,7 @@ def test_a_stream_that_has_become_another_is_given_up() -> None:
     mic, script, shelf = microphone(320)
     shelf.stale, shelf.rate_hz = True, 48000
     with pytest.raises(DeviceError, match=r"alsa:x has another rate than before \(48000 Hz\)"):
-        mic.read_period(0.1)
+        mic.read(0.1)
     mic.close()
     assert script.closed == 2
 
@@ -192,7 +207,7 @@ def test_a_stream_that_does_not_come_back_is_gone() -> None:
     mic, script, shelf = microphone(320)
     shelf.stale, shelf.gone = True, "no card 'x'"
     with pytest.raises(DeviceError, match="no card 'x'"):
-        mic.read_period(0.1)
+        mic.read(0.1)
     mic.close()
     assert script.closed == 1
 
@@ -211,8 +226,8 @@ def test_short_reads_are_joined_and_counted(gives: int) -> None:
     until = time.monotonic() + 5
     pcm = None
     while pcm is None and time.monotonic() < until:
-        pcm = mic.read_period(0.5)
-    assert len(pcm or b"") == 320 and len(mic.read_period(0.0) or b"") == 320
+        pcm = mic.read(0.5)
+    assert len(pcm or b"") == 640
     assert mic.xruns == -(-640 // gives) - 1
 
 
@@ -220,7 +235,7 @@ def test_a_device_that_promises_and_gives_nothing_is_waited_for_no_longer_than_a
     mic, script, _ = microphone(640)
     script.gives = 0
     began, worked = time.monotonic(), time.thread_time()
-    assert mic.read_period(0.2) is None
+    assert mic.read(0.2) is None
     assert 0.2 <= time.monotonic() - began < 0.4 and time.thread_time() - worked < 0.1
     assert mic.xruns > 10
 
@@ -231,7 +246,7 @@ def test_closing_twice_is_harmless_and_a_closed_stream_says_so() -> None:
     mic.close()
     assert script.closed == 1
     with pytest.raises(DeviceError, match="has been closed"):
-        mic.read_period(0.1)
+        mic.read(0.1)
 
 
 # -- real streams -----------------------------------------------------------------------------------
@@ -243,7 +258,7 @@ def test_what_is_said_into_the_microphone_is_read(sound_server: Any) -> None:
     try:
         with sound_server.speak(b"\x10\x27" * 8000):
             until = time.monotonic() + 5
-            while b"\x10\x27" * 160 != mic.read_period(0.1) and time.monotonic() < until:
+            while b"\x10\x27" * 320 != mic.read(0.1) and time.monotonic() < until:
                 pass
             assert time.monotonic() < until
     finally:
@@ -254,12 +269,12 @@ def test_what_is_said_into_the_microphone_is_read(sound_server: Any) -> None:
 def test_a_microphone_keeps_real_time_and_little_cpu(sound_server: Any, watch: Any) -> None:
     mic = open_card_input(sound_server.silent_mic_spec, 16000)
     try:
-        mic.read_period(1.0)
+        mic.read(1.0)
         took_s = 0.0
         for _ in range(5):  # what had piled up while the machine stood still comes at once, and is fetched first
             began, worked = time.monotonic(), time.thread_time()
-            for _ in range(50):
-                assert mic.read_period(0.5) is not None
+            for _ in range(25):
+                assert mic.read(0.5) is not None
             took_s, worked_s = time.monotonic() - began, time.thread_time() - worked
             if took_s > 0.4:
                 break
@@ -276,13 +291,13 @@ def test_a_speaker_takes_ten_ms_every_ten_ms_and_notices_when_it_ran_dry(sound_s
     try:
         began = time.monotonic()
         for _ in range(50):
-            assert spk.write_period(bytes(480), 1.0)
+            assert spk.write(bytes(480), 1.0)
         took_s = time.monotonic() - began
         held_s = watch.held_s(began)
         assert 0.4 - held_s < took_s < 0.7 + held_s
         before, since = spk.xruns, time.monotonic()
         time.sleep(0.1)
-        assert spk.write_period(bytes(480), 1.0)
+        assert spk.write(bytes(480), 1.0)
         # Held up for longer than the ring lasts, it runs dry once more.
         assert spk.xruns == before + 1 or spk.xruns > before and watch.worst_s(since) > 0.01
     finally:
@@ -295,14 +310,14 @@ def test_a_sound_server_that_dies_ends_both_streams_with_a_sentence(
 ) -> None:
     mic, spk = open_card_input(sound_server.frail_mic_spec, 16000), open_card_output(sound_server.frail_spk_spec, 24000)
     try:
-        assert mic.read_period(1.0) is not None and spk.write_period(bytes(480), 1.0)
+        assert mic.read(1.0) is not None and spk.write(bytes(480), 1.0)
         frail_server.kill()
         frail_server.wait(10)
         with pytest.raises(DeviceError, match="is gone"):
-            while mic.read_period(1.0) is not None:
+            while mic.read(1.0) is not None:
                 pass
         with pytest.raises(DeviceError, match="is gone"):
-            while spk.write_period(bytes(480), 1.0):
+            while spk.write(bytes(480), 1.0):
                 pass
     finally:
         mic.close()

@@ -176,7 +176,7 @@ def test_any_text_is_judged_without_a_crash(text: str) -> None:
 def test_files_and_nothing_open_without_portaudio(tmp_path: Path) -> None:
     code = (
         "import sys; from kioskd.audio.devices import open_input, open_output\n"
-        "out = open_output('file:' + sys.argv[1], 24000); out.write_period(bytes(480), 1); out.close()\n"
+        "out = open_output('file:' + sys.argv[1], 24000); out.write(bytes(480), 1); out.close()\n"
         "assert open_input('file:' + sys.argv[1]).rate_hz == 24000\n"
         "assert open_input('null').rate_hz == 16000 and open_output('null').rate_hz == 24000\n"
         "sys.exit('pyaudio' in sys.modules or 'numpy' in sys.modules)"

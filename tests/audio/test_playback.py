@@ -42,14 +42,14 @@ class Recorder(NullOutput):
         self.refused = 0
         self.closed = threading.Event()
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+    def write(self, pcm: bytes, timeout_s: float) -> bool:
         if self.fault is not None:
             raise self.fault
         if self.full:
             time.sleep(timeout_s)
             self.refused += 1
             return False
-        return super().write_period(pcm, timeout_s)
+        return super().write(pcm, timeout_s)
 
     def _keep(self, pcm: bytes) -> None:
         self.heard.append((time.monotonic(), pcm))
@@ -71,6 +71,7 @@ class Stage:
         self.recorders: list[Recorder] = []
         self.absent = False
         self.rate_hz = HZ
+        self.speaker: type[Recorder] = Recorder
         self.playback = Playback(
             "alsa:card", self.lane, self.post, self.open, idle_s, volume, cue_volume, retry_s=0.05, **more
         )
@@ -78,7 +79,7 @@ class Stage:
     def open(self, spec: str) -> OutputStream:
         if self.absent:
             raise DeviceError("no card 'card'; plug one in")
-        self.recorders.append(Recorder(self.rate_hz))
+        self.recorders.append(self.speaker(self.rate_hz))
         return self.recorders[-1]
 
     def post(self, event: Event) -> bool:
@@ -108,6 +109,40 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         assert self.playback.stop()
+
+
+class Roomy(Recorder):
+    """It says that it has room for three periods whenever it has room at all."""
+
+    def await_room(self, timeout_s: float) -> int:
+        return 3 * super().await_room(timeout_s)
+
+
+def handed_at_once(stage: Stage) -> set[int]:
+    """How many periods of silence were handed over at a time since the last sound."""
+    heard = stage.recorders[0].heard
+    last = max((number for number, (_, pcm) in enumerate(heard) if pcm.strip(b"\0")), default=0)
+    return {len(pcm) // len(SILENCE) for _, pcm in heard[last + 10 :]}
+
+
+@pytest.mark.parametrize(
+    ("conversing", "tapped", "sizes"), [(False, False, {2}), (True, False, {1}), (False, True, {1})]
+)
+def test_silence_fills_the_ring_where_nobody_expects_an_answer(conversing: bool, tapped: bool, sizes: set[int]) -> None:
+    stage = Stage(idle_s=5.0)
+    stage.speaker = Roomy
+    with stage:
+        stage.playback.keep_open(conversing)
+        if tapped:
+            stage.playback.add_tap(lambda pcm, rate_hz, at: None)
+        stage.lane.put(level(5000, 20), HZ)
+        stage.told(PlaybackDrained)
+        count = len(stage.recorders[0].heard)
+        stage.wait(lambda: len(stage.recorders[0].heard) >= count + 20)
+        assert handed_at_once(stage) == sizes
+        stage.lane.put(level(6000, 20), HZ, "another")
+        stage.told(PlaybackDrained, 2)
+    assert level(6000, 20) in stage.recorders[0].sound(), "what comes all the same is played whole"
 
 
 def test_sound_comes_out_as_it_went_in_behind_a_silent_lead_in() -> None:
@@ -362,7 +397,7 @@ def test_stop_tells_of_a_wedged_thread() -> None:
     stage, free = Stage(), threading.Event()
 
     class Wedged(Recorder):
-        def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+        def write(self, pcm: bytes, timeout_s: float) -> bool:
             free.wait(10)
             return True
 

@@ -66,12 +66,11 @@ def library(tree: Any) -> Callable[..., PortAudio]:
 
 
 @pytest.mark.sound
-def test_a_microphone_opens_at_the_wanted_rate_and_a_period_is_ten_ms(sound_server: Any) -> None:
+def test_a_microphone_opens_at_the_wanted_rate_and_gives_a_chunk_at_a_time(sound_server: Any) -> None:
     mic = open_card_input(sound_server.mic_spec, 16000)
     try:
         assert mic.rate_hz == 16000
-        periods = [mic.read_period(1.0) for _ in range(5)]
-        assert [len(period or b"") for period in periods] == [320] * 5
+        assert [len(mic.read(1.0) or b"") for _ in range(5)] == [640] * 5
     finally:
         mic.close()
 
@@ -91,7 +90,7 @@ def test_a_card_that_takes_only_stereo_at_48_khz_is_heard_in_mono(sound_server: 
     mic = CardInput("alsa:Thing", 16000, library(lambda rate, channels: (rate, channels) == (48000, 2), "kmic", made))
     try:
         assert mic.rate_hz == 48000
-        assert len(mic.read_period(1.0) or b"") == 960
+        assert len(mic.read(1.0) or b"") == 1920
         assert made[0].frames == 960  # two periods: a card's ring is not a sound server's
     finally:
         mic.close()
@@ -107,7 +106,7 @@ def test_a_stereo_speaker_is_given_both_sides(sound_server: Any, library: Any, w
         def attempt() -> int:
             with sound_server.hear(44100) as recording:
                 for _ in range(20):
-                    assert spk.write_period(b"\x10\x27" * 441, 1.0)
+                    assert spk.write(b"\x10\x27" * 441, 1.0)
                 recording.wait(len(recording.pcm) + 8820)
             heard = struct.unpack(f"<{len(recording.pcm) // 2}h", recording.pcm)
             return sum(9900 < value < 10100 for value in heard)
@@ -128,7 +127,7 @@ def test_a_stereo_speaker_is_given_both_sides(sound_server: Any, library: Any, w
 def test_a_card_opens_by_its_id_and_by_its_port(sound_server: Any, library: Any, spec: str) -> None:
     made: list[Choosy] = []
     mic = CardInput(spec, 16000, library(lambda rate, channels: True, "kmic", made))
-    assert mic.read_period(1.0) is not None
+    assert mic.read(1.0) is not None
     mic.close()
 
 
@@ -171,7 +170,7 @@ def test_one_instance_serves_all_streams_and_ends_with_the_last(sound_server: An
     mic.close()
     mic.close()
     assert len(made) == 1
-    assert spk.write_period(bytes(480), 1.0)
+    assert spk.write(bytes(480), 1.0)
     spk.close()
     CardInput("alsa:ksil", 16000, shared).close()
     assert len(made) == 2
@@ -201,7 +200,7 @@ class Listener:
         last = time.monotonic()
         try:
             while not self._stopping:
-                if self.mic.read_period(0.1) is not None:
+                if self.mic.read(0.1) is not None:
                     now = time.monotonic()
                     self.longest_s, last = max(self.longest_s, now - last), now
                     self.periods += 1
@@ -249,7 +248,7 @@ def test_a_card_plugged_in_later_costs_the_other_direction_a_short_pause(
         took_s = time.monotonic() - began
         listener.hear_more()
         held_s = watch.held_s(began)
-        assert spk.write_period(bytes(480), 1.0)
+        assert spk.write(bytes(480), 1.0)
         spk.close()
     finally:
         listener.stop()
@@ -287,7 +286,7 @@ def test_another_card_plugged_in_disturbs_nobody(sound_server: Any, tree: Any) -
     mic = CardInput("alsa:ksil", 16000, shared)
     tree.plug(1, "Webcam", "Webcam")
     CardOutput("alsa:kspk", 24000, shared).close()
-    assert mic.read_period(1.0) is not None and mic.xruns == 0
+    assert mic.read(1.0) is not None and mic.xruns == 0
     mic.close()
 
 
@@ -378,7 +377,7 @@ def test_a_sound_server_that_hangs_holds_nobody_up(
     monkeypatch.setattr(port, "OPEN_S", 0.4)
     shared = PortAudio()
     mic = CardInput(sound_server.frail_mic_spec, 16000, shared)
-    assert mic.read_period(1.0) is not None
+    assert mic.read(1.0) is not None
     frail_server.send_signal(signal.SIGSTOP)
     try:
         began = time.monotonic()
@@ -393,7 +392,7 @@ def test_a_sound_server_that_hangs_holds_nobody_up(
         frail_server.send_signal(signal.SIGCONT)
     monkeypatch.undo()
     mic = CardInput(sound_server.frail_mic_spec, 16000, shared)
-    assert mic.read_period(1.0) is not None
+    assert mic.read(1.0) is not None
     mic.close()
 
 
@@ -407,7 +406,7 @@ def test_two_sound_servers_are_refused_in_one_sentence(
     try:
         with pytest.raises(DeviceError, match="one process reaches only one: write the same for audio.input and"):
             CardOutput(f"pulse:unix:{sound_server.root}/frail/pulse.sock", 24000, shared)
-        assert mic.read_period(1.0) is not None
+        assert mic.read(1.0) is not None
     finally:
         mic.close()
 
@@ -420,7 +419,7 @@ def test_two_threads_open_and_close_at_once(sound_server: Any) -> None:
         try:
             for _ in range(4):
                 mic = open_card_input(spec, 16000)
-                mic.read_period(0.5)
+                mic.read(0.5)
                 mic.close()
         except BaseException as error:
             failures.append(error)
@@ -452,8 +451,8 @@ def test_a_sound_server_is_reached_by_its_address(sound_server: Any, spec: str) 
     # In a process of its own: PULSE_SERVER is set for the whole process.
     code = (
         "import sys; from kioskd.audio.devices import open_input, open_output\n"
-        "spk = open_output(sys.argv[1]); assert spk.write_period(bytes(480), 1.0); spk.close()\n"
-        "mic = open_input(sys.argv[1]); assert len(mic.read_period(1.0)) == 320; mic.close()"
+        "spk = open_output(sys.argv[1]); assert spk.write(bytes(480), 1.0); spk.close()\n"
+        "mic = open_input(sys.argv[1]); assert len(mic.read(1.0)) == 640; mic.close()"
     )
     env = {key: value for key, value in os.environ.items() if key not in ("ALSA_CONFIG_PATH", "PULSE_SERVER")}
     if spec != "pulse:{address}":

@@ -51,7 +51,7 @@ class Card:
         self.heard: list[bytes] = []
         self.closed = 0
 
-    def write_period(self, pcm: bytes, timeout_s: float) -> bool:
+    def write(self, pcm: bytes, timeout_s: float) -> bool:
         assert not self.closed
         if self.world.fault == "dying":
             raise DeviceError("alsa:card is gone")

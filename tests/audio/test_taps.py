@@ -17,7 +17,9 @@ def test_each_tap_is_shown_each_period_until_it_is_removed() -> None:
         second.append(pcm)
 
     taps.show(b"0", 8000, 0.0)
+    assert taps.empty
     taps.add(tap)
+    assert not taps.empty
     taps.show(b"1", 8000, 1.0)
     taps.add(other)
     taps.show(b"2", 8000, 2.0)

@@ -51,7 +51,7 @@ def form(tag: int = 1, channels: int = 1, rate_hz: int = 16000, bits: int = 16) 
 
 
 def read_all(stream: WavInput, periods: int) -> bytes:
-    pieces = [stream.read_period(1.0) for _ in range(periods)]
+    pieces = [stream.read(1.0) for _ in range(periods)]
     assert None not in pieces
     return b"".join(piece for piece in pieces if piece is not None)
 
@@ -72,7 +72,7 @@ def test_a_file_comes_at_ten_ms_a_period_without_drift(tmp_path: Path) -> None:
     hand = Hand()
     stream = WavInput(write(tmp_path / "a.wav", [1] * 160), hand, hand.wait)
     for n in range(1, 1000):
-        assert stream.read_period(1.0) is not None
+        assert stream.read(1.0) is not None
         assert hand.now == pytest.approx(100 + n * 0.01, abs=1e-5)
         hand.now += 0.004  # the reader has other things to do
     stream.close()
@@ -156,7 +156,7 @@ def test_what_is_played_is_in_the_file(tmp_path: Path) -> None:
     hand = Hand()
     stream = WavOutput(str(tmp_path / "a.wav"), 24000, hand, hand.wait)
     for n in range(5):
-        assert stream.write_period(struct.pack("<h", n) * 240, 0.1)
+        assert stream.write(struct.pack("<h", n) * 240, 0.1)
     stream.close()
     stream.close()
     with wave.open(str(tmp_path / "a.wav")) as file:
@@ -169,7 +169,7 @@ def test_a_second_opening_goes_on_in_the_same_file(tmp_path: Path) -> None:
     for rate_hz in (24000, 48000):
         stream = WavOutput(path, rate_hz, hand, hand.wait)
         assert stream.rate_hz == 24000  # the file's
-        stream.write_period(b"\1\0" * 240, 0.1)
+        stream.write(b"\1\0" * 240, 0.1)
         stream.close()
     with wave.open(path) as file:
         assert file.readframes(9999) == b"\1\0" * 480
@@ -189,7 +189,7 @@ def test_a_killed_process_leaves_a_file_that_plays(tmp_path: Path) -> None:
         "import os, sys; from kioskd.audio.wavfile import WavOutput\n"
         "now = [0.0]\n"
         "out = WavOutput(sys.argv[1], 24000, lambda: now[0], lambda s: now.__setitem__(0, now[0] + s))\n"
-        "for _ in range(250): out.write_period(b'\\1\\0' * 240, 1.0)\n"
+        "for _ in range(250): out.write(b'\\1\\0' * 240, 1.0)\n"
         "os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code, path], timeout=30).returncode == -9
