@@ -265,15 +265,15 @@ class CardOutput(CardStream):
         """A full ring. What a sound server adds behind it is not known here."""
         return self._latency_s
 
-    def await_room(self, timeout_s: float) -> int:
-        """How many periods can be handed over now; waits up to ``timeout_s`` for the moment when one should be.
+    def await_room(self, timeout_s: float, periods: int = 1) -> int:
+        """How many periods can be handed over now; waits up to ``timeout_s`` for the moment when so many should be.
 
         The ring is not filled up: what is handed over has to wait for all that is in it.
 
         Raises:
             DeviceError: the speaker is gone.
         """
-        room = self._depth.room(self._ring, self._period, time.monotonic())
+        room = max(periods * self._period, self._depth.room(self._ring, self._period, time.monotonic()))
         self._seen = there = self._await_beat(self._beat, room, timeout_s)
         if there and self._written > FIRST_PERIODS:
             self._depth.seen(self._ring - self._found, self._period, time.monotonic())

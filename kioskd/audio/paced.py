@@ -99,7 +99,7 @@ class PacedOutput:
         """How often the buffer ran dry between two periods."""
         return self._xruns
 
-    def await_room(self, timeout_s: float) -> int:
+    def await_room(self, timeout_s: float, periods: int = 1) -> int:
         """Wait until a period has been played; by the period is how it takes sound."""
         room_s = self._dry_at - (BUFFERED_PERIODS - 1) * PERIOD_S - self._clock()
         if room_s > SLACK_S:

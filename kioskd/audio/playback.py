@@ -199,11 +199,12 @@ class Playback:
         """One period."""
         self._speaker.try_again()
         # Chosen as late as can be: a cut, or the first word of an answer, is in the very next period that goes out.
-        room = self._speaker.await_room()
+        room = self._speaker.await_room(DOZING_PERIODS if self._dozing else 1)
         self._supply.notice_cut()
         leading = self._speaker.leading
         if self._supply.still and not leading:
-            self._doze(room)
+            self._hand(self._mixer.silence() * (max(1, min(room, DOZING_PERIODS)) if self._dozing else 1), sound=False)
+            self._close_in_time(self._clock())
             return
         period = None if leading else self._supply.next()
         if period is None:
@@ -212,11 +213,13 @@ class Playback:
             self._sounded_at = self._clock()
             self._supply.sounded(self._sounded_at, self._speaker.latency_s if self._speaker.voiced else None)
 
-    def _doze(self, room: int) -> None:
-        """Hand over silence. Where nobody expects an answer it fills the ring: the thread wakes half as often then."""
-        expected = self._kept_open or not self._speaker.taps.empty  # a tap is shown each period by itself
-        self._hand(self._mixer.silence() * (1 if expected else max(1, min(room, DOZING_PERIODS))), sound=False)
-        self._close_in_time(self._clock())
+    @property
+    def _dozing(self) -> bool:
+        """Nobody expects an answer: silence fills the ring, and the thread wakes half as often.
+
+        A tap is shown each period by itself.
+        """
+        return self._supply.still and not self._kept_open and self._speaker.taps.empty
 
     def _rest(self, leading: bool) -> None:
         """Hand over silence; tell when the sound is over; close the device after long enough.

@@ -183,13 +183,13 @@ class Speaker:
         if self.retry_in_s == 0:
             self._open()
 
-    def await_room(self) -> int:
-        """Wait for the device to have room, at most ROOM_S, and for how many periods: what it is given is chosen then.
+    def await_room(self, periods: int) -> int:
+        """Wait for the device to have room, at most ROOM_S; for how many periods. What it is given is chosen then.
 
         One as well where handing over is what finds out (a device that is gone or has stopped).
         """
         try:
-            return self._sink.await_room(ROOM_S) if self._sink else 1
+            return self._sink.await_room(ROOM_S, periods) if self._sink else 1
         except DeviceError:
             return 1
 

@@ -61,8 +61,10 @@ class OutputStream(Protocol):
     def xruns(self) -> int:
         """Underruns so far."""
 
-    def await_room(self, timeout_s: float) -> int:
-        """How many periods would be taken at once; waits up to ``timeout_s`` for one. Never blocks longer.
+    def await_room(self, timeout_s: float, periods: int = 1) -> int:
+        """How many periods would be taken at once; waits up to ``timeout_s`` for so many. Never blocks longer.
+
+        A device that takes sound by the period does not wait for more than one.
 
         Raises:
             DeviceError: the device is gone.

@@ -147,6 +147,16 @@ def test_a_speaker_tells_how_many_periods_it_has_room_for_and_takes_them_at_once
     assert time.monotonic() - began > 0.015, "two periods were handed over: the next look is two later"
 
 
+def test_a_speaker_that_ran_dry_is_kept_full_unless_more_room_is_asked_for() -> None:
+    script = Script([720] + 11 * [480] + [720, 240, 300, 480])
+    spk = CardOutput("alsa:wary", 24000, Shelf(script))
+    for _ in range(12):
+        assert spk.await_room(0.05) >= 2 and spk.write(bytes(480), 0.0)
+    assert spk.xruns == 1
+    assert spk.await_room(0.05) == 1 and spk.write(bytes(480), 0.0)
+    assert spk.await_room(0.05, 2) == 2
+
+
 def test_xruns_that_portaudio_reports_are_counted() -> None:
     mic, _, _ = microphone(-9981, 0, 320)
     assert mic.read(1.0) is not None

@@ -114,7 +114,7 @@ class Stage:
 class Roomy(Recorder):
     """It says that it has room for three periods whenever it has room at all."""
 
-    def await_room(self, timeout_s: float) -> int:
+    def await_room(self, timeout_s: float, periods: int = 1) -> int:
         return 3 * super().await_room(timeout_s)
 
 
