@@ -72,6 +72,11 @@ class Daemon:
         fields = self._proc("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
+    @property
+    def folder(self) -> Path:
+        """Where its configuration, its sockets (``run``) and its log are."""
+        return self._folder
+
     def memory_mb(self) -> dict[str, float]:
         """Rss, Pss and what is its own alone, in MB of 2**20 bytes."""
         kb: dict[str, int] = {}

@@ -10,9 +10,26 @@ import sys
 import traceback
 from typing import Callable, Mapping, Sequence
 
-from benchmarks import aec, barge, fleet, lag, latency, life, mouth, pure, resample, rooms, speech, wake, waking
+from benchmarks import (
+    aec,
+    barge,
+    confirm,
+    fleet,
+    lag,
+    latency,
+    life,
+    mouth,
+    press,
+    pure,
+    resample,
+    rooms,
+    speech,
+    tending,
+    wake,
+    waking,
+)
 from benchmarks.figure import Figure, Measured, ProbeFailed, Target
-from benchmarks.host import QUICK, machine
+from benchmarks.host import QUICK, calm, machine
 
 TARGETS: tuple[Target, ...] = (
     Target("uplink_ms", "ms", 3.0, "last sample of a chunk to its bytes on the socket, p99", latency.uplink_ms),
@@ -27,10 +44,16 @@ TARGETS: tuple[Target, ...] = (
     Target("barge_in_ms", "ms", 15.0, "stirring chunk to duck at the speaker over the bare loop, p99", barge.system),
     Target("barge_in_cancel_ms", "ms", 25.0, "the same with the echo canceller", barge.cancel),
     Target("loop_lag_ms", "ms", 5.0, "lateness of the loop while 30 s of answer arrive at once, p99", lag.loop_lag_ms),
+    Target("press_ms", "ms", 10.0, "edge of the talk button to listening, p99", press.press_ms),
+    Target(
+        "confirm_to_relay_ms", "ms", 15.0, "hand at the button to the relay's line, p99", confirm.confirm_to_relay_ms
+    ),
     Target("idle_cpu_pct", "%", 1.5, "of one core while nobody speaks", life.idle),
     Target("talk_cpu_pct", "%", 5.0, "of one core in a half-duplex conversation", life.talk),
     Target("pss_mb", "MB", 55.0, "memory after a conversation", life.talk),
     Target("ready_s", "s", 0.8, "process start to READY, median", life.ready),
+    Target("reload_ms", "ms", 50.0, "live keys reloaded under a running microphone, median", tending.reload_ms),
+    Target("ctl_status_ms", "ms", 120.0, "kioskctl status as a whole process, median", tending.ctl_status_ms),
     Target("silent_bytes", "bytes", 0.0, "sent to the service in a silent minute", life.idle),
     Target("machine_us", "us", 100.0, "one step of the machine, median", pure.machine_us),
     Target("policy_us", "us", 50.0, "one tool call judged, median", pure.policy_us),
@@ -79,11 +102,13 @@ def take(targets: Sequence[Target], told: Callable[[Target], None]) -> list[Figu
     """
     figures: list[Figure] = []
     results: dict[Callable[[], object], Mapping[str, Measured] | str] = {}
+    before: dict[Callable[[], object], dict[str, float]] = {}
     for target in targets:
         if target.run not in results:
             told(target)
+            before[target.run] = calm()
             results[target.run] = attempt(target)
-        figures.append(figure(target, results[target.run]))
+        figures.append(figure(target, results[target.run], before[target.run]))
     return figures
 
 
@@ -99,13 +124,14 @@ def attempt(target: Target) -> Mapping[str, Measured] | str:
         return f"{type(error).__name__}: {error}"
 
 
-def figure(target: Target, result: Mapping[str, Measured] | str) -> Figure:
-    """The row of one target."""
+def figure(target: Target, result: Mapping[str, Measured] | str, before: Mapping[str, float]) -> Figure:
+    """The row of one target; ``before``: how calm the machine was before the run."""
+    host = {**machine(), "before": before}
     if isinstance(result, str):
-        why = {"probe": result, "machine": machine()}
+        why: dict[str, object] = {"probe": result, "machine": host}
         return Figure(target.name, None, target.unit, target.bound, why, target.floor)
     measured = result[target.name]
-    detail = {"story": measured.story, **measured.detail, "machine": machine()}
+    detail = {"story": measured.story, **measured.detail, "machine": host}
     return Figure(target.name, measured.value, target.unit, target.bound, detail, target.floor)
 
 
@@ -119,7 +145,12 @@ def table(figures: Sequence[Figure]) -> str:
         lines.append(f"{row.name:<21} {value:>10} {bound:>9} {row.unit:<6} {VERDICTS[row.ok]:<13} {story}")
     host = machine()
     cores, load = host["cores"], host["load"]
+    late_ms = max(row.detail["machine"]["before"]["sleep_1ms_max_ms"] for row in figures)
+    sum_ns = sorted(row.detail["machine"]["before"]["sum_ns"] for row in figures)
     lines.append(f"\n{host['cpu']}, {cores} cores, Python {host['python']}, Linux {host['kernel']}, load {load}")
+    lines.append(
+        f"Before the runs: a sleep of 1 ms took up to {late_ms:.1f} ms, a sum {sum_ns[0]:g} to {sum_ns[-1]:g} ns"
+    )
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 
 class ProbeFailed(Exception):
@@ -26,7 +26,7 @@ class Figure:
     value: float | None
     unit: str
     bound: float
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
     floor: bool = False
 
     @property
@@ -54,7 +54,7 @@ class Measured:
 
     value: float
     story: str
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

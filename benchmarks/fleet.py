@@ -1,8 +1,9 @@
 """A whole fleet against one service: ``python -m benchmarks.fleet [--kiosks N] [--svg FILE] [--json]``.
 
 Each kiosk runs the product's own ``Backoff`` (kioskd/core/backoff.py); the rivals change nothing but its delay. Every
-kiosk wants a session all the time, which is the worst case: one that sleeps until a visitor comes does not call at all.
-The service accepts so many handshakes a second, and says that it is full (503) beyond.
+kiosk wants a session all the time, which is the worst case (one that sleeps until a visitor comes does not call at
+all), or, in the rush, for one conversation.
+The service accepts so many handshakes a second and holds so many sessions, and says that it is full (503) beyond.
 """
 
 from __future__ import annotations
@@ -18,57 +19,21 @@ from typing import Any, Callable, Mapping, Sequence
 
 from benchmarks.figure import Measured
 from benchmarks.host import machine
-from benchmarks.plot import Line, Panel, page
+from benchmarks.plot import Bars, Line, Panel, page
+from benchmarks.rivals import POLICIES
 from kioskd.core.backoff import Backoff
 
 # From the first SYN to an answer, refusals included: a lively connection over a mobile network (a guess).
 ROUND_TRIP_S = 0.15
 # The service takes the whole fleet back in a minute, which a service sized for its fleet does with a margin.
 ACCEPT_ALL_IN_S = 60.0
-FIRST_S, CAP_S = 4.0, 30.0  # kioskd's own, so that the rivals differ in nothing but their jitter
 SEED = 20261121
-
-
-class Fixed(Backoff):
-    """The same five seconds each time, as half the peers do."""
-
-    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
-        return 5.0
-
-
-class NoJitter(Backoff):
-    """Exponential, and everybody in step."""
-
-    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
-        return super().delay(attempt, 1.0, capacity)
-
-
-class EqualJitter(Backoff):
-    """Half of it sure, half of it chance."""
-
-    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
-        return super().delay(attempt, 0.5 + chance / 2, capacity)
-
-
-class Decorrelated(Backoff):
-    """Up to three times the last delay."""
-
-    _last_s = FIRST_S
-
-    def delay(self, attempt: int, chance: float, capacity: bool = False, waiting: bool = False) -> float:
-        if attempt == 0:
-            self._last_s = FIRST_S
-        self._last_s = min(CAP_S, FIRST_S + chance * (3 * self._last_s - FIRST_S))
-        return self._last_s
-
-
-POLICIES: Mapping[str, type[Backoff]] = {
-    "full jitter (kioskd)": Backoff,
-    "equal jitter": EqualJitter,
-    "decorrelated jitter": Decorrelated,
-    "exponential, no jitter": NoJitter,
-    "fixed 5 s": Fixed,
-}
+# What is plotted of each run beside its calls a second: title, key of its row, unit.
+FIGURES = (
+    ("most calls in one second", "peak_calls_a_second", ""),
+    ("refused attempts", "refused", ""),
+    ("seconds until 99 % of the fleet are back (or have been served)", "back_s", " s"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +44,8 @@ class Scenario:
         boots: when a kiosk makes its first call, from a chance.
         down: (from, until) in which every call is refused and every session lost.
         drops: (at, share): that share of the sessions is lost at once, while the service stays up.
+        room: the share of the fleet that the service can have in session at one time.
+        stays_s: how long a kiosk needs its session, at least and at most; then it has been served. Zeros: for ever.
         end_s: the simulation stops here.
         counted_from_s: "until 99 % are back" is counted from here.
     """
@@ -89,6 +56,8 @@ class Scenario:
     drops: tuple[tuple[float, float], ...]
     end_s: float
     counted_from_s: float
+    room: float = 1.0
+    stays_s: tuple[float, float] = (0.0, 0.0)
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -103,6 +72,17 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     # Boards of one kind boot in nearly the same time: the whole city within some five seconds.
     Scenario("power returns to a city", lambda r: r.gauss(30.0, 1.5), (0.0, 0.0), (), 500.0, 30.0),
+    # The doors open everywhere, and the service has bought sessions for a tenth: at best all have had theirs in 300 s.
+    Scenario(
+        "a rush for a service with room for a tenth",
+        lambda r: r.uniform(0, 60),
+        (0.0, 0.0),
+        (),
+        900.0,
+        0.0,
+        room=0.1,
+        stays_s=(20.0, 40.0),
+    ),
 )
 
 
@@ -124,21 +104,21 @@ class Outcome:
 
 
 class Service:
-    """Accepts so many calls a second; what it did not use it may catch up with for one second."""
+    """Accepts so many calls a second while it has room; what it did not use it may catch up with for one second."""
 
-    def __init__(self, accept_per_s: float, down: tuple[float, float]) -> None:
-        self._accept_per_s, self._down = accept_per_s, down
+    def __init__(self, accept_per_s: float, down: tuple[float, float], most: float) -> None:
+        self._accept_per_s, self._down, self._most = accept_per_s, down, most
         self._tokens, self._filled_at = accept_per_s, 0.0
 
     def is_down(self, now: float) -> bool:
         """Whether nobody answers."""
         return self._down[0] <= now < self._down[1]
 
-    def accepts(self, now: float) -> bool:
-        """Whether this call is taken."""
+    def accepts(self, now: float, live: int) -> bool:
+        """Whether this call is taken, when so many are in session."""
         refill = (now - self._filled_at) * self._accept_per_s
         self._tokens, self._filled_at = min(self._accept_per_s, self._tokens + refill), now
-        if self.is_down(now) or self._tokens < 1.0:
+        if self.is_down(now) or self._tokens < 1.0 or live >= self._most:
             return False
         self._tokens -= 1.0
         return True
@@ -151,7 +131,8 @@ class Fleet:
         self._rng = random.Random(SEED)
         self._scenario, self._kiosks = scenario, kiosks
         self._brains = [policy() for _ in range(kiosks)]
-        self._service = Service(kiosks / ACCEPT_ALL_IN_S, scenario.down)
+        self._service = Service(kiosks / ACCEPT_ALL_IN_S, scenario.down, scenario.room * kiosks)
+        self._served = 0
         self._live: set[int] = set()
         self._calls = [(max(0.0, scenario.boots(self._rng)), kiosk) for kiosk in range(kiosks)]
         heapq.heapify(self._calls)
@@ -169,6 +150,8 @@ class Fleet:
                 second += 1
             if self._shocks and self._shocks[0][0] <= now:
                 self._shock(*self._shocks.pop(0))
+            elif self._calls[0][1] in self._live:
+                self._leave(*heapq.heappop(self._calls))
             else:
                 self._call(*heapq.heappop(self._calls))
         for rest in range(second, len(self.out.sessions)):
@@ -188,19 +171,26 @@ class Fleet:
             return
         self.out.attempts[int(now)] += 1
         answered = now + ROUND_TRIP_S
-        if self._service.accepts(now):
+        if self._service.accepts(now, len(self._live)):
             self.out.accepted += 1
             brain.ready(answered)
             self._live.add(kiosk)
+            if self._scenario.stays_s[1]:
+                heapq.heappush(self._calls, (answered + self._rng.uniform(*self._scenario.stays_s), kiosk))
             self._notice(answered)
             return
         self.out.refused += 1
         wait_s = brain.failed(answered, self._rng.random(), capacity=not self._service.is_down(now))
         heapq.heappush(self._calls, (answered + wait_s, kiosk))
 
+    def _leave(self, now: float, kiosk: int) -> None:
+        """It has had what it wanted."""
+        self._live.discard(kiosk)
+        self._served += 1
+
     def _notice(self, now: float) -> None:
         since = self._scenario.counted_from_s
-        if self.out.back_s is None and now >= since and len(self._live) >= 0.99 * self._kiosks:
+        if self.out.back_s is None and now >= since and len(self._live) + self._served >= 0.99 * self._kiosks:
             self.out.back_s = now - since
 
     def _shock(self, at: float, share: float) -> None:
@@ -246,31 +236,34 @@ def rows(kiosks: int, told: Callable[[str], None]) -> list[dict[str, object]]:
 
 def table(found: Sequence[Mapping[str, object]]) -> str:
     """For people."""
-    lines = [f"{'scenario':<37} {'policy':<24} {'peak/s':>8} {'refused':>11} {'99 % back':>10}"]
+    lines = [f"{'scenario':<43} {'policy':<24} {'peak/s':>8} {'refused':>11} {'99 % back':>10}"]
     for row in found:
         back_s = row["back_s"]
         back = f"{back_s:.0f} s" if isinstance(back_s, float) else "never"
         lines.append(
-            f"{row['scenario']:<37} {row['policy']:<24} {row['peak_calls_a_second']:>8,} "
+            f"{row['scenario']:<43} {row['policy']:<24} {row['peak_calls_a_second']:>8,} "
             f"{row['refused']:>11,} {back:>10}"
         )
     return "\n".join(lines)
 
 
 def picture(found: Sequence[Mapping[str, Any]], kiosks: int) -> str:
-    """Calls a second over time, a panel for each scenario."""
-    panels = []
+    """Calls a second over time, a panel for each scenario; then what came of it, a panel for each figure."""
+    panels: list[Panel | Bars] = []
     for scenario in SCENARIOS:
         mine = [row for row in found if row["scenario"] == scenario.name]
         lines = [Line(row["policy"], row["attempts"]) for row in mine]
         panels.append(Panel(scenario.name, "calls a second", "seconds", lines))
-    return page(f"{kiosks:,} kiosks that all want a session: calls a second by backoff policy", panels)
+    for name, key, unit in FIGURES:
+        groups = [(one.name, [row[key] for row in found if row["scenario"] == one.name]) for one in SCENARIOS]
+        panels.append(Bars(name, unit, groups))
+    return page(f"{kiosks:,} kiosks that all want a session, by backoff policy", panels)
 
 
 def main(given: Sequence[str] | None = None) -> int:
     """Play every scenario, print the table, draw the picture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
-    parser.add_argument("--kiosks", type=int, default=20_000, help="size of the fleet (default 20,000; 15 runs)")
+    parser.add_argument("--kiosks", type=int, default=20_000, help="size of the fleet (default 20,000; 20 runs)")
     parser.add_argument("--svg", metavar="FILE", help="draw calls a second over time")
     parser.add_argument("--json", action="store_true", help="for scripts, with both series of each run")
     options = parser.parse_args(given)

@@ -1,7 +1,8 @@
 """A kiosk whose steps are stamped: ``python -m benchmarks.house CONFIG`` is ``kioskd run`` that keeps a diary.
 
 It obeys one command a line from standard input and answers each with one line of JSON; it ends with its standard
-input. ``diary``: the events since the last time. ``lag``: how late its loop was since the last time.
+input. ``diary``: the events since the last time. ``lag``: how late its loop was since the last time. ``press`` and
+``release``: its talk button.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ import yaml
 from benchmarks.daemon import configuration, last_words
 from benchmarks.figure import ProbeFailed
 from benchmarks.sound import Sound
-from kioskd.app import House, Source
+from kioskd.app import House
+from kioskd.boot import Source
 from kioskd.config.loader import load
-from kioskd.core.events import Event, GateStirred
+from kioskd.core.events import Event, GateStirred, Pressed
+from kioskd.core.machine import phase
 from kioskd.lanes import Chunk
 
 KEPT_CHUNKS = 100
@@ -60,11 +63,17 @@ class Diary(House):
                 near = min(self._chunks.copy(), key=lambda chunk: abs(chunk.at - event.at), default=None)
                 row["pcm"] = "" if near is None else near.pcm.hex()
                 row["behind_s"] = 0.0 if near is None else event.at - near.at
+            if isinstance(event, Pressed):
+                row |= {"at": event.at, "phase": phase(self.machine.state).value}
             self.rows.append(row)
 
     def obey(self, line: bytes) -> dict[str, object]:
         """One command."""
-        if json.loads(line)["do"] == "lag":
+        do = json.loads(line)["do"]
+        if do in ("press", "release") and self.panel is not None:
+            (self.panel.press if do == "press" else self.panel.release)("talk")
+            return {}
+        if do == "lag":
             lags, self.lags = self.lags, []
             return {"lag_ms": lags}
         rows, self.rows = self.rows, []

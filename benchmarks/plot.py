@@ -1,4 +1,4 @@
-"""Line plots as one self-contained SVG: readable in print and without colour (each line has a dash of its own)."""
+"""Plots as one self-contained SVG: readable in print and without colour (each line has a dash of its own)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ class Panel(NamedTuple):
     lines: Sequence[Line]
 
 
-def page(title: str, panels: Sequence[Panel]) -> str:
+class Bars(NamedTuple):
+    """One plot of groups of bars, in the order (and colours) of the lines; None: there is no such value."""
+
+    title: str
+    unit: str
+    groups: Sequence[tuple[str, Sequence[float | None]]]
+
+
+def page(title: str, panels: Sequence[Panel | Bars]) -> str:
     """All panels under one another, with one legend."""
     height = TOP + len(panels) * (HEIGHT + GAP) + 10
     parts = [
@@ -37,10 +45,11 @@ def page(title: str, panels: Sequence[Panel]) -> str:
         ' font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="{LEFT}" y="20" font-size="15">{escape(title)}</text>',
-        *_legend(panels[0].lines if panels else ()),
+        *_legend(next((panel.lines for panel in panels if isinstance(panel, Panel)), ())),
     ]
     for place, panel in enumerate(panels):
-        parts += _panel(panel, TOP + 24 + place * (HEIGHT + GAP))
+        top = TOP + 24 + place * (HEIGHT + GAP)
+        parts += _panel(panel, top) if isinstance(panel, Panel) else _bars(panel, top)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -49,7 +58,7 @@ def _legend(lines: Sequence[Line]) -> list[str]:
     for place, line in enumerate(lines):
         parts.append(f'<line x1="{x}" x2="{x + 26}" y1="40" y2="40" {_stroke(place)}/>')
         parts.append(f'<text x="{x + 31}" y="44">{escape(line.name)}</text>')
-        x += 50 + 7 * len(line.name)
+        x += 44 + round(6.4 * len(line.name))
     return parts
 
 
@@ -77,6 +86,28 @@ def _panel(panel: Panel, top: int) -> list[str]:
             for at, value in thinned(line.values)
         )
         parts.append(f'<polyline points="{points}" {_stroke(place)}/>')
+    return parts
+
+
+def _bars(panel: Bars, top: int) -> list[str]:
+    high = max((value for _, values in panel.groups for value in values if value is not None), default=0) or 1
+    bottom, right = top + HEIGHT, WIDTH - 20
+    parts = [
+        f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{escape(panel.title)}</text>',
+        f'<line x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}" stroke="#888"/>',
+    ]
+    room = (right - LEFT) / max(1, len(panel.groups))
+    for place, (name, values) in enumerate(panel.groups):
+        left, width = LEFT + place * room, (room - 16) / max(1, len(values))
+        parts.append(f'<text x="{left}" y="{bottom + 16}" font-size="10">{escape(name)}</text>')
+        for at, value in enumerate(values):
+            # The number stands in the room above, and a bar of what never came has none.
+            tall, x = (HEIGHT - 16) * (value or 0) / high, left + at * width
+            said = "never" if value is None else f"{value:,.0f}{panel.unit}"
+            colour = COLOURS[at % len(COLOURS)]
+            bar = f'x="{x:.1f}" y="{bottom - tall:.1f}" width="{width - 3:.1f}" height="{tall:.1f}" fill="{colour}"'
+            parts.append(f"<rect {bar}/>")
+            parts.append(f'<text x="{x:.1f}" y="{bottom - tall - 3:.1f}" font-size="8">{said}</text>')
     return parts
 
 

@@ -84,7 +84,7 @@ def policy_us() -> Mapping[str, Measured]:
         last_person_at=999.0,
         confirming=False,
         runs=(900.0,),
-        confirmed=False,
+        given=frozenset(),
     )
     kiosk = Kiosk()
 

@@ -12,13 +12,13 @@ import os
 import random
 from functools import lru_cache
 from typing import TYPE_CHECKING, Callable, Mapping
-from urllib.parse import urlsplit
 
-from kioskd.config.addresses import is_loopback
-from kioskd.config.announce import Announce, AnnounceService
+from kioskd.config.announce import Announce
 from kioskd.config.cuefile import said
-from kioskd.config.secrets import SecretError, read_secret
 from kioskd.config.sections import Config
+from kioskd.core.budget import VOICE
+from kioskd.core.tally import Tally
+from kioskd.housevoice import Account, dial_service
 
 if TYPE_CHECKING:
     from kioskd.announce.announcer import Announcer
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from kioskd.announce.renderer import Renderer
     from kioskd.announce.shelf import Shelf
     from kioskd.app import House
-    from kioskd.link.client import Connection
-    from kioskd.link.proxy import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +40,9 @@ def spoken_texts(config: Config) -> dict[str, str]:
     return {name: text for name, setting in cues.items() if (text := said(setting))}
 
 
-def shelf_lookup(config: Config) -> Callable[[str], str | None] | None:
-    """Where the recording of a text lies, for the playback thread; None where no cue is spoken."""
-    return shelf(config.ops.state_dir, config.announce).find if spoken_texts(config) else None
+def shelf_lookup(config: Config) -> Callable[[str], str | None]:
+    """Where the recording of a text lies, for the playback thread. Nothing is loaded before a cue is to be spoken."""
+    return lambda text: shelf(config.ops.state_dir, config.announce).find(text)
 
 
 @lru_cache(maxsize=1)
@@ -69,7 +67,17 @@ class Announcing:
         self._maker: CueMaker | None = None
         self._making: asyncio.Task[None] | None = None
         self._fault = ""
-        if spoken_texts(house.config):
+        self._account = Account()
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the recordings of the cues that are spoken now, by the voice of now; what was being made is given up."""
+        if self._making is not None:
+            self._making.cancel()
+        self._making, self._maker, self._renderer, self._fault = None, None, None, ""
+        if self._announcer is not None:
+            self._announcer.use(self._rendering())
+        if spoken_texts(self._house.config):
             self._making = asyncio.create_task(self._make_cues(), name="cues")
 
     # -- the change socket's side ----------------------------------------------------------------
@@ -109,11 +117,22 @@ class Announcing:
             "cues": dict(maker.by) if maker else dict.fromkeys(spoken_texts(self._house.config), ""),
         }
 
+    def readings(self) -> Mapping[str, Tally]:
+        """What the service was used for since the start, for the meter; no counter in it ever falls."""
+        return self._account.readings()
+
     # -- the machine's side ----------------------------------------------------------------------
 
     def play(self, number: int) -> None:
         """Its turn has come."""
         self._speaker().play(number)
+
+    def page(self, text: str) -> None:
+        """Call somebody aloud, ``text`` being the owner's. Whoever called them otherwise has done so all the same."""
+        try:
+            self._speaker().say(text, page=True)
+        except ValueError as error:
+            log.warning("staff were not called aloud: %s", error)
 
     def over(self, number: int, heard: bool) -> None:
         """It sounds no more."""
@@ -144,9 +163,13 @@ class Announcing:
 
         return dumb(self._house.playback)
 
+    def _barred(self) -> str:
+        return self._house.metering.verdict.restricted.get(VOICE, "")
+
     def _rendering(self) -> Renderer:
         if self._renderer is None:
-            self._renderer = open_renderer(self._house.config, self._house.secrets)
+            house = self._house
+            self._renderer = open_renderer(house.config, house.secrets, account=self._account, barred=self._barred)
         return self._renderer
 
     async def _make_cues(self) -> None:
@@ -168,111 +191,36 @@ class Announcing:
         self._house.playback.set_cues(dataclasses.asdict(self._house.config.audio.cues))
 
 
-def open_renderer(config: Config, seen: set[str], env: Mapping[str, str] = os.environ) -> Renderer:
+def open_renderer(
+    config: Config,
+    seen: set[str],
+    env: Mapping[str, str] = os.environ,
+    account: Account | None = None,
+    barred: Callable[[], str] = lambda: "",
+) -> Renderer:
     """What turns text into sound under this configuration.
 
     Args:
         seen: every key read goes in here, for the redaction of logs.
+        account: counts what the service is used for; None: nobody asks.
+        barred: why the service is not to be called now, a sentence; empty: it may be.
     """
     import secrets
 
     from kioskd.announce.hosted import Hosted
     from kioskd.announce.local import Local
+    from kioskd.announce.ports import VoiceFailed
     from kioskd.announce.renderer import Renderer
 
     section, service = config.announce, config.announce.service
     if service is None:
         return Renderer(None, Local(section))
 
+    used = account or Account()
+
     async def dial() -> Socket:
-        return await dial_service(service, seen, env)
+        if why := barred():
+            raise VoiceFailed(why)
+        return await dial_service(service, seen, env, used)
 
-    return Renderer(Hosted(dial, section, service, lambda: secrets.token_hex(8)), Local(section))
-
-
-async def dial_service(service: AnnounceService, seen: set[str], env: Mapping[str, str]) -> Socket:
-    """A socket to the house's voice, over the link's one client. The key is read afresh each time.
-
-    Raises:
-        VoiceFailed: it cannot be had; the text says why.
-    """
-    from kioskd.announce.ports import VoiceFailed
-    from kioskd.link.client import Target, dial
-    from kioskd.link.failures import LinkError
-    from kioskd.link.redaction import Scrub
-    from kioskd.wire.lightning import MOST_FRAME_BYTES
-    from kioskd.wire.profile import Profile
-
-    try:
-        key = None if service.key is None else await asyncio.to_thread(read_secret, service.key, env)
-    except SecretError as error:
-        raise VoiceFailed(f"its key cannot be had: {error}") from error
-    if key is not None:
-        seen.add(key)
-    scrub = Scrub(key)
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    profile = Profile(name="lightning", url=service.url, max_frame_bytes=MOST_FRAME_BYTES)
-    try:
-        way = proxy_for(service.url, seen, env)
-        within_s = service.deadline_s
-        target = Target(profile, service.url, headers, scrub, (), within_s, close_timeout_s=GOODBYE_S, proxy=way)
-        return Line(await dial(target), scrub.frame)
-    except LinkError as error:
-        raise VoiceFailed(_of_us(str(error))) from None
-    except ValueError as error:
-        raise VoiceFailed(str(error)) from None
-
-
-def proxy_for(url: str, seen: set[str], env: Mapping[str, str]) -> Proxy | None:
-    """The way to the service: straight to this device, else as ``HTTPS_PROXY`` says.
-
-    Raises:
-        ValueError: what the environment names is no proxy that is spoken here; a sentence.
-    """
-    from kioskd.link import proxy
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    address = None if is_loopback(host) else proxy.from_environment(host, parts.port or 443, env)
-    if address is None:
-        return None
-    found = proxy.parsed(address)
-    seen.update(secret for secret in found.secrets if secret)
-    return found
-
-
-class Line:
-    """A connection as the room ``announce`` has it (announce/ports.Socket)."""
-
-    def __init__(self, connection: Connection, mask: Callable[[str], str]) -> None:
-        self._connection, self._mask = connection, mask
-
-    async def receive(self) -> str | bytes:
-        """The next frame, without the key."""
-        from kioskd.announce.ports import VoiceFailed
-        from kioskd.link.failures import LinkError
-
-        try:
-            frame = await self._connection.receive()
-        except LinkError as error:
-            raise VoiceFailed(_of_us(str(error))) from None
-        return self._mask(frame) if isinstance(frame, str) else frame
-
-    async def send(self, frame: str) -> None:
-        """Hand one text frame over."""
-        from kioskd.announce.ports import VoiceFailed
-        from kioskd.link.failures import LinkError
-
-        try:
-            await self._connection.send(frame)
-        except LinkError as error:
-            raise VoiceFailed(_of_us(str(error))) from None
-
-    async def close(self, code: int) -> None:
-        """Say goodbye."""
-        await self._connection.close(code)
-
-
-def _of_us(sentence: str) -> str:
-    """The link's sentences name the keys of its own section."""
-    return sentence.replace("service.", "announce.service.")
+    return Renderer(Hosted(dial, section, service, lambda: secrets.token_hex(8), asked=used.asked), Local(section))

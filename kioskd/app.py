@@ -12,21 +12,22 @@ import os
 import random
 import sys
 import time
-from typing import NamedTuple
 
 from kioskd import report, sound
 from kioskd.announcing import Announcing
-from kioskd.closing import THREAD_END_S, Closers, on_signals
+from kioskd.boot import Source as Source  # re-exported: whoever makes a house needs it
+from kioskd.closing import THREAD_END_S, Closers, make_safe, on_signals
 from kioskd.config.sections import Config
+from kioskd.confirming import Confirming
 from kioskd.core.effects import Note, Quit
-from kioskd.core.events import Event, LinkChanged, MuteSwitched, PartChanged, StopAsked, UplinkOverflowed
+from kioskd.core.events import Event, LinkChanged, PartChanged, StopAsked, UplinkOverflowed
 from kioskd.core.machine import Machine
-from kioskd.core.words import PartState
 from kioskd.doctor import Doctor
 from kioskd.foresight import foresee
 from kioskd.inbox import Inbox
 from kioskd.lanes import PlaybackLane, UplinkLane
 from kioskd.fittings import fit, open_hands
+from kioskd.lines.glance import Glance
 from kioskd.lines.lines import Lines
 from kioskd.link.supervisor import Supervisor
 from kioskd.link.surroundings import Surroundings
@@ -36,10 +37,15 @@ from kioskd.ops.keep import Keep
 from kioskd.ops.metrics import Exporter
 from kioskd.ops.systemd import Notifier
 from kioskd.ops.timeline import Timeline
-from kioskd.panel.panel import Panel
+from kioskd.panelling import open_loudness, open_panel, tell_problems
 from kioskd.perform import Performer, Timers
+from kioskd.powering import Powering
 from kioskd.pulse import Pulse
+from kioskd.reloading import Reloading
 from kioskd.services import endpoint_setups
+from kioskd.stating import stating_of
+from kioskd.telling import tell, tell_begin
+from kioskd.trying import Trying
 from kioskd.watches import Watches
 
 log = logging.getLogger(__name__)
@@ -53,13 +59,8 @@ EXIT_TAKEN = 75
 # four times a period. Measured beside a thread that calculates: with Python's own 5 ms a period comes 240 ms late, with
 # this 3 ms.
 SWITCH_S = 0.0005
-
-
-class Source(NamedTuple):
-    """Where the configuration came from, for status."""
-
-    path: str
-    warnings: tuple[str, ...]
+# What goes on in the loop by itself ends before the link does.
+CLOSED_FIRST = "stating metrics foresight doctor announcing surroundings powering trying reloading".split()
 
 
 class HouseTaken(Exception):
@@ -81,7 +82,7 @@ class House:
         self.loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Quit] = self.loop.create_future()
         self._closers = Closers()
-        self._closes = self._closers.add
+        self._closes = self.closes = self._closers.add
         self.keep = Keep(config.ops.state_dir)
         self._closes("keep", lambda: self.keep.stop(THREAD_END_S))
         self.metering = Metering(self)
@@ -91,6 +92,8 @@ class House:
         self.timers = Timers(self.loop, self.inbox.post)
         self.notifier = Notifier(os.environ)
         self.watches = Watches(config.kiosk.time_zone)
+        self.reloading = Reloading(self)
+        self.trying = Trying(self, self.reloading)
         self.lines: Lines | None = None
         self._begun = False
         self._early_stop: StopAsked | None = None
@@ -100,13 +103,16 @@ class House:
     async def open(self) -> None:
         """Open the rooms. Devices and networks are states, not preconditions: nothing here waits for them."""
         sys.setswitchinterval(SWITCH_S)
-        on_signals(self.loop, self._asked_to_stop)
+        on_signals(self.loop, self._asked_to_stop, self.reloading.hang_up)
         self._open_timeline()
         await self._open_control()
         self._open_lines()
         self._open_lanes()
         self._open_actions()
         self._open_panel()
+        self.confirming = Confirming(self, self.bus)
+        self.powering = Powering(self)
+        self._closes("power", self.powering.close)
         self._open_audio()
         self._open_link()
         self._open_corridor()
@@ -115,10 +121,13 @@ class House:
         self._begin()
         self.foresight = foresee(self)
         self.foresight.start()
+        self.stating = stating_of(self)
         self.metrics = Exporter(self.config.metrics, lambda: report.status(self))
         await self.metrics.start()
         self.notifier.ready(self.pulse.sentence())
         self.pulse.beat()
+        self.reloading.start()
+        self.trying.start()
 
     def _open_timeline(self) -> None:
         ops = self.config.ops
@@ -130,6 +139,7 @@ class House:
         self.lines, self.line_problems = self.fitted.lines, self.fitted.problems
         if self.lines is not None:
             self._closes("lines", self.lines.close)
+            self.glance = Glance(self.lines.snapshot)
 
     def _open_lanes(self) -> None:
         self.uplink = UplinkLane(
@@ -138,7 +148,8 @@ class House:
         self.playback_lane = PlaybackLane(self.config.audio.longest_answer_s)
 
     def _open_actions(self) -> None:
-        self.ledger, self.actions = open_hands(self.config, self.fitted, self.inbox.post, self._closes, THREAD_END_S)
+        given = (self.config, self.fitted, self.inbox.post, self._closes, THREAD_END_S)
+        self.ledger, self.actions, self.bus = open_hands(*given)
 
     def _open_audio(self) -> None:
         # With a mute before the threads could open a device: not one sample is heard that nobody may hear.
@@ -146,6 +157,7 @@ class House:
         given = (self.config, self.playback_lane, self.uplink, self.inbox.post, self._closes, THREAD_END_S, muted)
         wing = sound.furnish(*given, tail_s=lambda: self.machine.state.echo_tail_ms / 1000)
         self.canceller, self.playback, self.capture, self.recorder = wing
+        self.playback.set_volume(self.loudness.volume)
         self.doctor = Doctor(self)
         if self.doctor.kept is not None:
             self.machine.state.measured_tail_ms = self.doctor.kept.tail_ms
@@ -177,9 +189,11 @@ class House:
             voice=self.playback,
             hands=self.actions,
             announcer=self.announcing,
+            confirmer=self.confirming,
             drop_uplink=self.uplink.clear,
             cut_playback=self.playback_lane.cut,
             keep_mute=self.keep.put,
+            keep_volume=self.loudness.put,
             record=self.recorder.record,
             timers=self.timers,
             show=lambda effect: self.pulse.show(effect),
@@ -189,19 +203,9 @@ class House:
         self._closes("timers", self.timers.close)
 
     def _open_panel(self) -> None:
-        self.panel: Panel | None = None
-        if self.lines is not None:
-            self.panel = Panel(
-                self.config.panel, self.lines, self.inbox.post, time.monotonic, self.config.talk.longest_turn_s
-            )
-            self._closes("panel", self.panel.close)
-        elif self.config.panel.mute is not None:
-            # Nobody can tell how the switch stands: what people say to it with their hand comes before talking.
-            self.inbox.post(MuteSwitched(True))
-        if self.line_problems:
-            self.inbox.post(PartChanged("lines", PartState.FAILED, "; ".join(self.line_problems)))
-        if self.control.problem:
-            self.inbox.post(PartChanged("control", PartState.FAILED, self.control.problem))
+        self.panel = open_panel(self)
+        self.loudness = open_loudness(self)
+        tell_problems(self)
 
     async def _open_control(self) -> None:
         changes, looks = report.changes(self), report.looks(self)
@@ -220,10 +224,7 @@ class House:
             self._early_stop = event  # the rooms are still being opened; the machine hears it when they are
 
     def _begin(self) -> None:
-        for warning in self.source.warnings:
-            log.warning("%s", warning)
-        for unknown in self.ledger.unknowns():
-            log.error("the outcome of an earlier call is unknown and will not be retried: %s", unknown)
+        tell_begin(self.source.warnings, self.ledger.unknowns())
         self.performer.perform(self.machine.begin(time.monotonic()))
         self._begun = True
         if self._early_stop is not None:
@@ -244,10 +245,7 @@ class House:
             self.performer.perform(self.machine.step(news, time.monotonic()))
 
     def _note(self, effect: Note) -> None:
-        self.timeline.note(effect.kind, effect.text, dict(effect.data))
-        level = logging.WARNING if effect.kind == "error" else logging.INFO
-        # The kind stands in the format, by which a flood is bounded: talk must not keep a relay out of the journal.
-        log.log(level, f"{effect.kind}: %s", effect.text)
+        tell(self.timeline, effect)
 
     def _quit(self, effect: Quit) -> None:
         if not self.ended.done():
@@ -257,14 +255,12 @@ class House:
 
     async def close(self) -> bool:
         """Make lines safe first, then close the rooms in reverse; False when a thread would not end."""
-        self.notifier.stopping()
-        if hasattr(self, "actions"):
-            self.actions.halt()
-        if self.lines is not None:
-            self.lines.make_safe()
+        halting = (self.actions.halt,) if hasattr(self, "actions") else ()
+        make_safe(*halting, *(() if self.lines is None else (self.lines.make_safe,)))
+        self.notifier.stopping()  # second: telling systemd may block
         if hasattr(self, "control"):
             await self.control.aclose()
-        for room in ("metrics", "foresight", "doctor", "announcing", "surroundings"):
+        for room in CLOSED_FIRST:
             if hasattr(self, room):
                 await getattr(self, room).aclose()
         if hasattr(self, "link"):
@@ -295,4 +291,6 @@ async def run(config: Config, source: Source, started_at: float, secrets: set[st
         clean = await house.close()
         if not clean:
             code = EXIT_SOFTWARE
+        if hasattr(house, "powering"):
+            await house.powering.finish()
     return code

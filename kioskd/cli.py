@@ -1,4 +1,4 @@
-"""The door: ``kioskd run | check | config | devices | wiring | voice``."""
+"""The door: ``kioskd run | check | config | devices | wiring | lines | code | voice``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Callable, Mapping, Sequence
 
-from kioskd import __version__
+from kioskd import __version__, cli_code, cli_lines
 
 # sysexits(3): something is wrong with the configuration.
 EXIT_CONFIG = 78
@@ -24,6 +24,8 @@ EXAMPLES = """examples:
   kioskd run -c /etc/kioskd/kioskd.yaml     what the systemd unit runs
   kioskd devices                            what to write for audio.input and audio.output
   kioskd wiring kioskd.yaml -o wiring.svg   what to connect where
+  kioskd wiring kioskd.yaml --boot-lines    gpio= lines for config.txt
+  kioskd lines probe GPIO22                 what a line does when kioskd is killed
   kioskd voice --listen 127.0.0.1:8715      the voice service on this device
 """
 
@@ -50,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
     wiring = doors.add_parser("wiring", help="draw what hangs on the board's header, as SVG")
     wiring.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
     wiring.add_argument("-o", "--out", metavar="OUT.svg", help="write it there instead of to standard output")
-    wiring.add_argument("--text", action="store_true", help="a list instead of a picture")
+    form = wiring.add_mutually_exclusive_group()
+    form.add_argument("--text", action="store_true", help="a list instead of a picture")
+    form.add_argument("--boot-lines", action="store_true", help="what config.txt wants: each line's state from boot on")
+    cli_lines.arguments(doors)
+    cli_code.arguments(doors)
     voice = doors.add_parser("voice", help="run the local voice service", add_help=False)
     voice.add_argument("rest", nargs=argparse.REMAINDER)
     return top
@@ -106,6 +112,7 @@ def devices(options: argparse.Namespace) -> int:
 
 def wiring(options: argparse.Namespace) -> int:
     """``kioskd wiring FILE``."""
+    from kioskd.config.boot_lines import boot_lines
     from kioskd.config.loader import load
     from kioskd.config.wiring import parts, table
     from kioskd.config.wiring_svg import drawing
@@ -116,7 +123,10 @@ def wiring(options: argparse.Namespace) -> int:
     if loaded.config is None:
         return EXIT_CONFIG
     found = parts(loaded.config)
-    page = f"{table(found)}\n" if options.text else drawing(found, f"{loaded.config.kiosk.name}: its wiring")
+    if options.boot_lines:
+        page = boot_lines(loaded.config)
+    else:
+        page = f"{table(found)}\n" if options.text else drawing(found, f"{loaded.config.kiosk.name}: its wiring")
     if options.out is None:
         print(page, end="")
         return 0
@@ -145,16 +155,17 @@ def run(options: argparse.Namespace, started_at: float) -> int:
     # Set before numpy is first imported: its BLAS would start a thread and a pool of memory for each core, and
     # nothing here multiplies matrices that large.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from kioskd.config.loader import load
+    from kioskd.boot import NothingRuns, choose
 
-    path = file_of(options)
-    loaded = load(path)
-    if loaded.config is None:
-        for problem in loaded.problems:
+    path = os.path.abspath(file_of(options))
+    try:
+        config, source = choose(path, os.environ)
+    except NothingRuns as nothing:
+        for problem in nothing.problems:
             print(problem, file=sys.stderr)
-        print(f"kioskd: {path} does not check; mend what stands above.", file=sys.stderr)
+        print(f"kioskd: {path} does not check, and none was good before; mend what stands above.", file=sys.stderr)
         return EXIT_CONFIG
-    from kioskd.app import Source, run as live
+    from kioskd.app import run as live
     from kioskd.audio.asound import slim
     from kioskd.closing import Loop
     from kioskd.config.secrets import redact
@@ -164,7 +175,7 @@ def run(options: argparse.Namespace, started_at: float) -> int:
     # they look for cards (audio/port.py), and a traceback of ours must not be lost with their noise.
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     secrets: set[str] = set()
-    ops = loaded.config.ops
+    ops = config.ops
     setup_logging(ops.log_level, os.environ, sys.stderr, redact=lambda text: redact(text, secrets))
     for folder in (ops.state_dir, ops.runtime_dir):
         try:
@@ -172,13 +183,12 @@ def run(options: argparse.Namespace, started_at: float) -> int:
         except OSError as error:
             print(f"kioskd: cannot make {folder}: {error.strerror}; see ops in {path}", file=sys.stderr)
             return EXIT_CONFIG
-    devices = (loaded.config.audio.input, loaded.config.audio.output)
+    devices = (config.audio.input, config.audio.output)
     if not all(spec == "null" or spec.startswith("file:") for spec in devices):
         slim(ops.runtime_dir, devices, os.environ)
-    source = Source(os.path.abspath(path), tuple(map(str, loaded.warnings)))
     loop = Loop()
     try:
-        code = loop.run_until_complete(live(loaded.config, source, started_at, secrets))
+        code = loop.run_until_complete(live(config, source, started_at, secrets))
     finally:
         # It has ended in order; a second SIGTERM must not make a failure of it while the interpreter cleans up.
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -231,6 +241,8 @@ def open_door(given: list[str], started_at: float) -> int:
         "config": config,
         "devices": devices,
         "wiring": wiring,
+        "lines": cli_lines.probe,
+        "code": cli_code.code,
         "run": lambda options: run(options, started_at),
     }
     return doors[options.door](options)

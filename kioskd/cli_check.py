@@ -11,7 +11,7 @@ from kioskd.audio.cards import Kernel
 from kioskd.audio.presence import doubt
 from kioskd.config.device_spec import problem
 from kioskd.config.findings import Finding, Lines
-from kioskd.config.loader import Loaded, load
+from kioskd.config.loader import Also, Loaded, load
 from kioskd.config.sections import Config
 from kioskd.config.unit import Unit, installed
 from kioskd.config.unit_checks import drop_in, unit_findings
@@ -19,6 +19,11 @@ from kioskd.config.unit_checks import drop_in, unit_findings
 
 def look(path: str, unit: Unit, kernel: Kernel) -> Loaded:
     """The file, held to what this machine has."""
+    return load(path, *checks(unit, kernel))
+
+
+def checks(unit: Unit, kernel: Kernel) -> tuple[Also, ...]:
+    """What this machine holds a configuration to, beyond its own sense."""
 
     def devices(config: Config, lines: Lines) -> Iterator[Finding]:
         for way in ("input", "output"):
@@ -27,7 +32,7 @@ def look(path: str, unit: Unit, kernel: Kernel) -> Loaded:
             if why:
                 yield Finding(f"audio.{way}", why, warning=True)
 
-    return load(path, devices, lambda config, lines: unit_findings(config, unit))
+    return devices, lambda config, lines: unit_findings(config, unit)
 
 
 def report(path: str, as_json: bool) -> bool:

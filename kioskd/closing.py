@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable
+from typing import Callable, NoReturn
 
+from kioskd.core.catalogue import mark
 from kioskd.core.events import StopAsked
 
 log = logging.getLogger(__name__)
@@ -15,13 +18,54 @@ log = logging.getLogger(__name__)
 # A thread is told to end and is given this long; SIGTERM must be done within a second, all together.
 THREAD_END_S = 0.9
 
+# Releasing every relay takes microseconds, or 0.4 s for one whose locks are held by a thread that hangs.
+SAFE_S = 0.5
+# sysexits(3): an internal software error; systemd starts us afresh, and ExecStopPost has released the relays by then.
+EXIT_SOFTWARE = 70
 
-def on_signals(loop: asyncio.AbstractEventLoop, asked: Callable[[StopAsked], None]) -> None:
-    """Have ``asked`` called on the loop for SIGTERM and SIGINT."""
+
+def on_signals(
+    loop: asyncio.AbstractEventLoop, asked: Callable[[StopAsked], None], hung_up: Callable[[], None]
+) -> None:
+    """Have ``asked`` called on the loop for SIGTERM and SIGINT, and ``hung_up`` for SIGHUP."""
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked, StopAsked(f"{number.name} received"))
     # Its default is to end the process on the spot, whatever a relay does at that moment.
-    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP changes nothing: restart kioskd instead")
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
+
+
+def make_safe(*steps: Callable[[], object]) -> None:
+    """Release the relays: do these, in this order, in a thread of its own.
+
+    A driver that does not return must not keep the process, and with it the line: the process ends then, by exit
+    status 70 and here, the kernel takes its lines back, and systemd runs the helper that releases them.
+    """
+    thread = threading.Thread(target=_each, args=steps, name="make-safe", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        log.warning("the relays are released without a thread of their own: %s", error)
+        _each(*steps)
+        return
+    thread.join(SAFE_S)
+    if thread.is_alive():
+        leave("a relay could not be released, its driver does not return")
+
+
+def _each(*steps: Callable[[], object]) -> None:
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            # The boundary of this thread, and the last resort: what fails must not keep the others from it.
+            log.exception("on the way to release the relays")
+
+
+def leave(why: str) -> NoReturn:
+    """End the process here and now, with a line in the journal."""
+    log.critical("ending at once: %s", why, extra=mark("wedged"))
+    logging.shutdown()
+    os._exit(EXIT_SOFTWARE)
 
 
 class Loop(asyncio.SelectorEventLoop):

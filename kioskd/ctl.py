@@ -1,4 +1,4 @@
-"""The side door: ``kioskctl status | watch | usage | doctor | panel | mute | unmute``, over the control sockets.
+"""The side door: ``kioskctl``, over the control sockets.
 
 Standard library only, without asyncio: it must answer at once on a small board, and beside a daemon that is in trouble.
 """
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from kioskd import __version__, ctl_audit, ctl_say, ctl_usage
+from kioskd import __version__, ctl_audit, ctl_config, ctl_examine, ctl_hosts, ctl_say, ctl_usage
 from kioskd.ctl_page import page, part
 from kioskd.ctl_reach import (
     CHANGE,
@@ -25,7 +25,7 @@ from kioskd.ctl_reach import (
     folders,
     send,
 )
-from kioskd.ctl_watch import follow, painter, say
+from kioskd.ctl_watch import follow, on_terminal, painter, say
 
 OK = 0
 CONFIG = "/etc/kioskd/kioskd.yaml"
@@ -34,11 +34,17 @@ EPILOG = """examples:
   kioskctl status                    how it is, what is wrong first
   kioskctl status --json | jq .link  for scripts
   kioskctl watch                     what happens, as it happens; Ctrl-C ends it
+  kioskctl doctor                    look at clock, network, key, board, disk, lines; say what to do
   kioskctl doctor audio --keep       play a sweep, measure the echo, remember it for this unit
+  kioskctl doctor all --html FILE    both, as one file with pictures for the installer's folder
   kioskctl say "The shop is closing"  an announcement, behind whatever the kiosk says just now
   kioskctl usage --days 31           what was used and what it cost; how the budget stands
   kioskctl record start              record for support, until record stop; the lamp announces it
   kioskctl audit verify              was the trail of decisions and moves tampered with?
+  kioskctl reload                    read the configuration again; what is live is in force at once
+  kioskctl apply kiosk.yaml          check, show, try and watch a configuration; keep it, or go back by itself
+  kioskctl rollback                  the configuration that ran healthy before
+  kioskctl --host user@box status    any of these on another box, through ssh
   kioskctl bugreport                 one archive for support, without keys or speech
   kioskctl panel press talk          hold the button of a simulated panel down
   kioskctl panel release talk        and let it go
@@ -64,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help=f"where the daemon's sockets are (default: $KIOSKD_RUNTIME_DIR, {SYSTEM_FOLDER}, $XDG_RUNTIME_DIR/kioskd)",
     )
+    top.add_argument("--host", metavar="USER@BOX", help="do it there, through ssh; files that it names are there, too")
     doors = top.add_subparsers(dest="door", required=True, metavar="COMMAND")
     status = doors.add_parser("status", help="how the kiosk is; exit status 0 healthy, 1 degraded")
     status.add_argument("--json", action="store_true", help="for scripts")
@@ -72,14 +79,11 @@ def parser() -> argparse.ArgumentParser:
     ctl_usage.add(doors)
     ctl_say.add(doors)
     ctl_audit.add(doors)
-    doctor = doors.add_parser("doctor", help="measure the room and say which echo mode it can bear (15 s, loud)")
-    doctor.add_argument("what", choices=("audio",))
-    doctor.add_argument("--json", action="store_true", help="for scripts")
-    doctor.add_argument("--keep", action="store_true", help="keep the result for this unit")
-    doctor.add_argument("--html", metavar="FILE", help="also write the report with pictures, as one file")
+    ctl_config.add(doors)
+    ctl_examine.add(doors, CONFIG)
     panel = doors.add_parser("panel", help="press or release a button of a simulated panel")
     panel.add_argument("verb", choices=("press", "release"))
-    panel.add_argument("name", metavar="NAME", help="talk, mute")
+    panel.add_argument("name", metavar="NAME", help="talk, mute, a button or contact of yours, or a key of the keypad")
     record = doors.add_parser("record", help="record for support: raw, after echo cancelling, and sent (audio.record)")
     record.add_argument("verb", choices=("start", "stop"))
     bugreport = doors.add_parser("bugreport", help="one archive for support, without keys or speech")
@@ -101,6 +105,11 @@ def show_status(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     return OK if part(status, "health").get("ok") is True else DEGRADED
 
 
+def lamp_now(looked_in: Sequence[str]) -> str:
+    """What the lamp shows: the notes that a watch begins with may not go back so far."""
+    return str(part(ask(looked_in, LOOK, {"do": "status"}), "status", "panel").get("lamp", ""))
+
+
 def show_usage(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     """``kioskctl usage``."""
     try:
@@ -114,26 +123,6 @@ def show_usage(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
             raise CtlError(f"{error}; {nothing}", error.code) from error
     say(json.dumps(usage, indent=2) if options.json else "\n".join(ctl_usage.page(usage, painter())))
     return OK
-
-
-def examine(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
-    """``kioskctl doctor audio``."""
-    from kioskd import ctl_doctor  # nobody else pays for its tables
-
-    if options.html:
-        save(options.html, "")  # before it grows loud for nothing
-    try:
-        found = ctl_doctor.consult(
-            lambda request: ask(looked_in, CHANGE, request), options.keep, ctl_doctor.to_terminal
-        )
-    finally:
-        ctl_doctor.end_progress()
-    if not isinstance(found, dict):
-        raise CtlError("the doctor never came back; see: journalctl -u kioskd -e", EXIT_UNAVAILABLE)
-    say(json.dumps(found, indent=2) if options.json else "\n".join(ctl_doctor.page(found, painter())))
-    if options.html:
-        save(options.html, ctl_doctor.html(found))
-    return OK if ctl_doctor.fits(found) else DEGRADED
 
 
 def report_bug(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
@@ -153,24 +142,14 @@ def report_bug(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     return OK
 
 
-def save(path: str, text: str) -> None:
-    """Write a report.
-
-    Raises:
-        CtlError: with the reason.
-    """
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise CtlError(f"{path} cannot be written: {error.strerror or error}", EXIT_CANTCREAT) from error
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do it; the exit status."""
-    options = parser().parse_args(arguments)
-    looked_in = folders(options.runtime_dir, os.environ)
     try:
+        host, here = ctl_hosts.split(sys.argv[1:] if arguments is None else arguments)
+        options = parser().parse_args(here)
+        if host:
+            return ctl_hosts.run(host, here, os.environ, options.file if options.door == "apply" else None)
+        looked_in = folders(options.runtime_dir, os.environ)
         if options.door == "status":
             return show_status(options, looked_in)
         if options.door == "usage":
@@ -178,13 +157,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.door == "say":
             return ctl_say.run(options, lambda request: ask(looked_in, CHANGE, request))
         elif options.door == "audit":
-            return ctl_audit.run(options, lambda: ask(looked_in, CHANGE, {"do": "audit"}), CtlError)
+            return ctl_audit.run(options, lambda **more: ask(looked_in, CHANGE, {"do": "audit", **more}), CtlError)
+        elif options.door in ctl_config.VERBS:
+            return ctl_config.run(options, looked_in)
         if options.door == "watch":
-            ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json)
+            lamp = "" if options.json or not on_terminal() else lamp_now(looked_in)
+            ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json, lamp)
             if ended:
                 raise CtlError(ended, EXIT_UNAVAILABLE)
         elif options.door == "doctor":
-            return examine(options, looked_in)
+            return ctl_examine.run(options, looked_in)
         elif options.door == "bugreport":
             return report_bug(options, looked_in)
         elif options.door == "panel":

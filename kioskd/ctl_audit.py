@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 
 from kioskd.ctl_watch import clean, say
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from kioskd.actions.chain import Head
 
 STATE_DIR = "/var/lib/kioskd"
+REPAIR_S, LOOK_S = 20.0, 0.1
 OK, TAMPERED = 0, 1
 # sysexits(3)
 EXIT_NOINPUT, EXIT_UNAVAILABLE, EXIT_CANTCREAT, EXIT_NOPERM = 66, 69, 73, 77
 
 # What the daemon says of its trail.
-Daemon = Callable[[], Mapping[str, object]]
+Daemon = Callable[..., Mapping[str, object]]
 Pieces = list[tuple[str, list[bytes]]]
 
 HELP = """examples:
@@ -31,6 +33,7 @@ HELP = """examples:
   kioskctl audit verify --head 812:9f2c...    the same, and line 812 is the one noted down elsewhere
   kioskctl audit tail -n 50 --json | jq .data
   kioskctl audit export trail.jsonl           all files as one, oldest line first
+  kioskctl audit repair                       make texts of the ledger readable that are none
 
 Without a daemon the files are looked for in --dir, a state folder or a copy of its audit folder.
 
@@ -57,6 +60,7 @@ def add(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     tail = verbs.add_parser("tail", help="the last lines")
     tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="so many (default: 20)")
     tail.add_argument("--json", action="store_true", help="the lines as they are")
+    verbs.add_parser("repair", help="mend texts of the ledger that are none (status says so); a copy of it is kept")
     export = verbs.add_parser("export", help="all of it as one file")
     export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard output")
     for verb in (verify, tail, export):
@@ -75,6 +79,8 @@ def run(options: argparse.Namespace, daemon: Daemon, refusal: type[Exception]) -
     Raises:
         NotHad: there is nothing to read, or it may not be read.
     """
+    if options.verb == "repair":
+        return _repair(daemon)
     told: Mapping[str, object] | None = None
     try:
         told = None if options.dir else daemon()
@@ -88,6 +94,19 @@ def run(options: argparse.Namespace, daemon: Daemon, refusal: type[Exception]) -
     if options.verb == "export":
         return _export(pieces, options.file)
     return _verify(options, told, folder, pieces)
+
+
+def _repair(daemon: Daemon) -> int:
+    """Have the daemon mend its ledger, and say how it went."""
+    before, began = daemon().get("mended"), time.monotonic()
+    told = daemon(verb="repair")
+    while told.get("mended") == before:
+        if time.monotonic() - began > REPAIR_S:
+            raise NotHad(f"the ledger was not mended within {REPAIR_S:g} s; kioskctl status says why", EXIT_UNAVAILABLE)
+        time.sleep(LOOK_S)
+        told = daemon()
+    say(str(told["mended"]))
+    return OK
 
 
 def read(folder: str) -> Pieces:

@@ -86,6 +86,7 @@ def gather(status: Status, config: str, redact: Redact) -> Iterator[Exhibit]:
         ("status.json", lambda: json.dumps(status(), indent=2)),
         ("config-effective.yaml", lambda: _config(config)),
         ("config-check.txt", lambda: _command((sys.executable, "-m", "kioskd", "check", config))),
+        ("doctor.json", lambda: _command((sys.executable, "-m", "kioskd.ctl", "doctor", "--json", "-c", config))),
         ("sound-devices.txt", lambda: _command((sys.executable, "-m", "kioskd", "devices"))),
         *((name, lambda words=words: _command(words)) for name, words in COMMANDS.items()),
         *((name, lambda path=path: _file(path)) for name, path in FILES.items()),

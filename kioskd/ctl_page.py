@@ -77,6 +77,7 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     yield from recording(part(status, "audio", "recording"))
     yield from announcements(part(status, "announce"))
     yield from panel(part(status, "panel"))
+    yield from power(part(status, "power"))
     yield "session", session(part(status, "session"))
     for at, tool in enumerate(items(status, "tools")):
         about = part(tool)
@@ -85,13 +86,31 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     yield "usage", usage(part(status, "usage"))
     if part(status, "usage", "budget").get("state") == "warned":  # one that is spent stands among the reasons above
         yield "", f"! {part(status, 'usage', 'budget').get('sentence')}"
-    config = part(status, "config")
-    yield "config", str(config.get("path", "?"))
-    for key in ("problems", "warnings"):
-        for sentence in items(config, key):
-            yield "", f"! {sentence}"
+    yield from configuration(part(status, "config"))
     for unknown in items(part(status, "counters", "ledger"), "unknown"):
         yield "", f"! the outcome of {unknown} is unknown: look at what it moves"
+
+
+def configuration(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Which one runs, what waits for a restart, what is on trial or was not kept."""
+    said = {"trial": " (one on trial runs)", "last good": " (does not check: the last good one runs)"}
+    yield "config", f"{at.get('path', '?')}{said.get(str(at.get('running')), '')}"
+    waiting = [str(part(row).get("key", "?")) for row in items(at, "pending")]
+    if waiting:
+        yield "", f"! wait for a restart: {', '.join(waiting[:5])}" + (" ..." if len(waiting) > 5 else "")
+    trial = part(at, "trial")
+    if trial.get("state") == "rolled back":
+        yield "", f"! the last one applied was rolled back: {trial.get('reason', '?')}"
+    elif trial.get("phase") == "unconfirmed":
+        left = duration(number(trial, "confirm_within_s"))
+        yield "", f"! goes back in {left} unless somebody says: kioskctl apply --confirm"
+    elif trial.get("phase"):
+        yield "", f"on trial, watched for another {duration(number(trial, 'watched_for_s'))}"
+    if at.get("unkept"):
+        yield "", f"! {at['unkept']}"
+    for key in ("problems", "warnings"):
+        for sentence in items(at, key):
+            yield "", f"! {sentence}"
 
 
 def announcements(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -208,10 +227,29 @@ def devices(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def panel(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Lamp, pins, buttons that do not work."""
     pins = part(at, "lines").get("pins")
-    stuck = ", the talk button is stuck" if part(at, "panel", "talk").get("stuck") else ""
-    yield "panel", f"lamp {at.get('lamp', '?')}" + (f", {pins} pins" if pins else "") + stuck
+    parts = part(at, "panel")
+    stuck = "".join(f", the {name} button is stuck" for name in parts if part(parts, name).get("stuck"))
+    volume = f", volume {number(at, 'volume'):.0%}" if "volume" in at else ""
+    yield "panel", f"lamp {at.get('lamp', '?')}" + (f", {pins} pins" if pins else "") + volume + stuck
+    contacts = part(parts, "contacts")
+    for name in contacts:
+        one = part(contacts, name)
+        rests = {True: "at rest", False: "away from rest"}.get(one.get("at_rest") is True)
+        yield "", f"{name} ({one.get('pin', '?')}): {'cannot be read' if one.get('at_rest') is None else rests}"
     for sentence in [*items(at, "problems"), *items(part(at, "panel"), "troubles")]:
         yield "", f"! {sentence}"
+
+
+def power(at: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The line that tells of the power's end, where there is one, and what the supply went through since the boot."""
+    if at.get("line"):
+        counted = [
+            f"{number(at, name):.0f} {what}" for name, what in (("blips", "too short"), ("returned", "back in time"))
+        ]
+        lost = f" ({', '.join(counted)})" if number(at, "blips") or number(at, "returned") else ""
+        yield "power", f"{at.get('state') or 'nobody knows'} on {at['line']}{lost}"
+    for sentence in items(part(at, "supply"), "since_boot"):
+        yield "", f"! since the boot: {sentence}"
 
 
 def session(at: Mapping[str, object]) -> str:

@@ -81,18 +81,22 @@ def send(looked_in: Sequence[str], name: str, request: Mapping[str, object]) -> 
     return asking
 
 
-def ask(looked_in: Sequence[str], name: str, request: Mapping[str, object]) -> dict[str, object]:
+def ask(
+    looked_in: Sequence[str], name: str, request: Mapping[str, object], within_s: float | None = None
+) -> dict[str, object]:
     """One request, one answer.
 
     Raises:
         CtlError: no daemon, no answer, or a refusal (exit status 1).
     """
     with send(looked_in, name, request) as asking, asking.makefile("rb") as lines:
+        within_s = within_s or ANSWER_S
+        asking.settimeout(within_s)
         try:
             answer = json.loads(lines.readline())
         except TimeoutError as error:
             raise CtlError(
-                f"kioskd did not answer within {ANSWER_S:g} s: it stands still, its watchdog will start it afresh",
+                f"kioskd did not answer within {within_s:g} s: it stands still, its watchdog will start it afresh",
                 EXIT_UNAVAILABLE,
             ) from error
         except (OSError, ValueError) as error:

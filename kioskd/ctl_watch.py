@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 
 # As in scripts/run, so that a person learns one set. A terminal's own colours: readable on dark and light.
 COLOURS = {
@@ -19,7 +21,9 @@ COLOURS = {
     "session": "34",
     "lamp": "33",
     "mute": "33",
+    "panel": "33",
     "record": "1;33",
+    "config": "1;33",
     "doctor": "33",
     "part": "33",
     "tool": "35",
@@ -31,6 +35,7 @@ COLOURS = {
     "stop": "1;31",
 }
 GOOD, BAD, DIM = "1;32", "1;31", "2"
+READ_BYTES = 65536
 
 Paint = Callable[[str, str], str]
 
@@ -87,26 +92,48 @@ class Rows:
         return [self._paint(DIM, f"-- {day}")], wall.strftime("%H:%M:%S.%f")[:12]
 
 
-def follow(asked: socket.socket, raw: bool) -> str:
-    """Print notes as they come, until Ctrl-C or until nobody reads.
+def on_terminal() -> bool:
+    """Whether a person looks at a terminal that can move its cursor."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+class NoLamp:
+    """Where no lamp is drawn below the notes (``kioskd.ctl_lamp.Footer`` draws one)."""
+
+    def heard(self, note: Mapping[str, object]) -> None:
+        """It is the same to it."""
+
+    def draw(self) -> float | None:
+        """Nothing, for ever."""
+        return None
+
+    def clear(self) -> None:
+        """There is nothing."""
+
+
+def follow(asked: socket.socket, raw: bool, lamp: str = "") -> str:
+    """Print notes as they come, until Ctrl-C or until nobody reads; on a terminal, with the lamp below them.
 
     Args:
         asked: the connection, after the request.
         raw: the daemon's lines as they are.
+        lamp: what the lamp shows when this begins, if that is known.
 
     Returns:
         empty, or the sentence that says why the daemon ended it.
     """
     rows = None if raw else Rows(painter())
+    footer = NoLamp() if raw or not on_terminal() else lamp_below(lamp)
     asked.settimeout(None)
     try:
-        with asked, asked.makefile("rb") as lines:
-            for line in lines:
+        with asked:
+            for line in _lines(asked, footer):
                 note = _note(line)
                 if note is None:
                     return "kioskd said something that is no note; kioskctl and kioskd are of different versions"
                 if note.get("ok") is False:
                     return clean(note.get("error", "kioskd refused"))
+                footer.heard(note)
                 shown = [line.decode("utf-8", "replace").rstrip("\n")] if rows is None else rows.lines(note)
                 if not all(map(say, shown)):
                     return ""
@@ -114,7 +141,33 @@ def follow(asked: socket.socket, raw: bool) -> str:
         return ""
     except OSError as error:
         return f"the connection to kioskd broke: {error.strerror or error}"
+    finally:
+        footer.clear()
     return "kioskd has ended; see: journalctl -u kioskd -e"
+
+
+def lamp_below(lamp: str) -> NoLamp:
+    """A lamp on the last line of this terminal."""
+    from kioskd.ctl_lamp import Footer  # who pipes the notes on does not pay for the ladder
+
+    return Footer(lamp, painter(), time.monotonic)
+
+
+def _lines(asked: socket.socket, footer: NoLamp) -> Iterator[bytes]:
+    """Whole lines as they come; the lamp's rhythm goes on while none comes."""
+    held = b""
+    while True:
+        if not select.select([asked], [], [], footer.draw())[0]:
+            continue
+        data = asked.recv(READ_BYTES)
+        if not data:
+            break
+        *whole, held = (held + data).split(b"\n")
+        if whole:
+            footer.clear()
+        yield from (line + b"\n" for line in whole)
+    if held:
+        yield held
 
 
 def _note(line: bytes) -> dict[str, object] | None:

@@ -9,11 +9,16 @@ from typing import Callable, Mapping, NamedTuple
 from kioskd import __version__
 from kioskd.actions.actions import Actions
 from kioskd.actions.ledger import Ledger
+from kioskd.bus.mqtt import Broker
+from kioskd.bus.telling import client_id
+from kioskd.config.action import longest_on_s
 from kioskd.config.secrets import read_secret
-from kioskd.config.sections import Config, Interlock
+from kioskd.config.sections import Config
 from kioskd.core.ports import InputLine, Post, RelayLine
 from kioskd.lines.lines import Lines, open_lines
 from kioskd.lines.naming import LineError
+from kioskd.lines.released import kept
+from kioskd.stating import will_of
 
 # In ops.runtime_dir; systemd's ExecStopPost reads it when this process is gone.
 FACTS = "lines.json"
@@ -26,7 +31,7 @@ class Fittings(NamedTuple):
         lines: None when no line at all can be had.
         relays: by the name of their tool.
         inputs: by the name of their tool.
-        contacts: by pin: what the tools' interlocks read.
+        contacts: by pin: what the tools' interlocks read, and what the panel watches.
         problems: a sentence for each line that could not be had; the rest of the kiosk lives without it.
     """
 
@@ -47,20 +52,31 @@ def fit(config: Config) -> Fittings:
         lines = open_lines(config.panel.pins, config.ops.runtime_dir)
     except LineError as error:
         return Fittings(None, relays, inputs, contacts, [str(error)])
+    lines.released = kept(config.ops.state_dir)
     for tool in config.tools:
         try:
+            bell = tool.action.staff.bell if tool.action.staff is not None else None
             if tool.action.relay is not None:
-                relays[tool.name] = lines.relay(tool.action.relay.pin, tool.action.relay.active)
+                relay = tool.action.relay
+                relays[tool.name] = lines.relay(relay.pin, relay.active, longest_on_s(relay))
+            elif bell is not None and bell.pin is not None:
+                relays[tool.name] = lines.relay(bell.pin, bell.active, bell.ring_ms / 1000)
             elif tool.action.sensor is not None and tool.action.sensor.pin is not None:
                 inputs[tool.name] = lines.input(tool.action.sensor.pin, tool.action.sensor.pull)
         except LineError as error:
             problems.append(f"{tool.name}: {error}")
+    for watched in config.panel.contacts:
+        try:
+            contacts[watched.pin] = _shared(config, inputs, watched.pin) or lines.input(watched.pin, watched.pull)
+        except LineError as error:
+            problems.append(f"the contact {watched.name} cannot be read: {error}")
     for tool in config.tools:
         for interlock in tool.policy.interlocks:
             if interlock.pin in contacts:
                 continue
             try:
-                contacts[interlock.pin] = _contact(config, inputs, lines, interlock)
+                shared = _shared(config, inputs, interlock.pin)
+                contacts[interlock.pin] = shared or lines.input(interlock.pin, interlock.pull)
             except LineError as error:
                 problems.append(f"{tool.name} is refused: {interlock.name} cannot be read: {error}")
     try:
@@ -72,8 +88,8 @@ def fit(config: Config) -> Fittings:
 
 def open_hands(
     config: Config, fitted: Fittings, post: Post, closes: Callable[[str, Callable[[], object]], None], end_s: float
-) -> tuple[Ledger, Actions]:
-    """Ledger and actions, the ledger's thread started.
+) -> tuple[Ledger, Actions, Broker | None]:
+    """Ledger, actions and the broker of the house (None: there is none), their threads started.
 
     Args:
         closes: takes what must be closed, in the order of opening.
@@ -85,6 +101,9 @@ def open_hands(
     ledger = Ledger(os.path.join(config.ops.state_dir, "ledger.db"), post, start=start)
     ledger.start()
     closes("ledger", lambda: ledger.stop(end_s))
+    broker = _broker(config, post)
+    if broker is not None:
+        closes("mqtt", lambda: broker.stop(end_s))
     actions = Actions(
         config.tools,
         fitted.relays,
@@ -94,14 +113,25 @@ def open_hands(
         config.kiosk.name,
         lambda ref: read_secret(ref, os.environ),
         contacts=fitted.contacts,
+        courier=broker,
     )
     closes("actions", lambda: actions.stop(end_s))
-    return ledger, actions
+    if broker is not None:
+        broker.start()
+    return ledger, actions, broker
 
 
-def _contact(config: Config, inputs: Mapping[str, InputLine], lines: Lines, interlock: Interlock) -> InputLine:
-    """A line that a sensor tells the visitor about may be an interlock too: it is opened once."""
+def _broker(config: Config, post: Post) -> Broker | None:
+    if config.mqtt is None:
+        return None
+    ref = config.mqtt.password
+    password = None if ref is None else lambda: read_secret(ref, os.environ)
+    return Broker(config.mqtt, post, password, will=will_of(config, client_id()))
+
+
+def _shared(config: Config, inputs: Mapping[str, InputLine], pin: str) -> InputLine | None:
+    """A line that a sensor tells the visitor about may be an interlock or a contact too: it is opened once."""
     for tool in config.tools:
-        if tool.name in inputs and tool.action.sensor is not None and tool.action.sensor.pin == interlock.pin:
+        if tool.name in inputs and tool.action.sensor is not None and tool.action.sensor.pin == pin:
             return inputs[tool.name]
-    return lines.input(interlock.pin, interlock.pull)
+    return None

@@ -57,14 +57,18 @@ def looks_at_secrets(config: Config, env: Mapping[str, str], seen: set[str]) -> 
 
 
 def foresee(house: House) -> Foresight:
+    """The looks of this house, not begun."""
+    return Foresight(looks_of(house), house.inbox.post)
+
+
+def looks_of(house: House) -> list[Look]:
     """What this house looks at: its secrets, and its microphone while that is muted (the speaker's thread looks after
     the speaker, audio/playback.py)."""
 
     def microphone() -> str:
         return doubt(house.config.audio.input, "input", Kernel(), os.environ) if house.machine.state.muted else ""
 
-    looks = [*looks_at_secrets(house.config, os.environ, house.secrets), Look(MUTED, microphone)]
-    return Foresight(looks, house.inbox.post)
+    return [*looks_at_secrets(house.config, os.environ, house.secrets), Look(MUTED, microphone)]
 
 
 class Foresight:
@@ -79,6 +83,15 @@ class Foresight:
         """Begin to look."""
         if self._looks:
             self._task = asyncio.create_task(self._run(), name="foresight")
+
+    def use(self, looks: Sequence[Look]) -> None:
+        """Look at these from now on; of what is not among them nothing is wrong any more."""
+        if self._task is not None:
+            self._task.cancel()
+        for part in {part for part, why in self._told.items() if why} - {look.part for look in looks}:
+            self._tell(part, "")
+        self._looks = looks
+        self.start()
 
     async def aclose(self) -> None:
         """Look no more; also twice, also before the start."""

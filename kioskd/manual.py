@@ -27,7 +27,7 @@ _EXIT_KIOSKD = (
     ("69", "something that is needed does not serve"),
     ("70", "a part stood still or died; the journal says which, and systemd starts it again"),
     ("75", "another kioskd has this runtime folder"),
-    ("78", "the configuration has mistakes"),
+    ("78", "the configuration has mistakes, and none was good before"),
 )
 
 

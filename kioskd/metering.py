@@ -6,10 +6,13 @@ import logging
 import time
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Mapping
+from urllib.parse import urlsplit
 
+from kioskd.config.addresses import is_loopback
 from kioskd.config.sections import Config
 from kioskd.core.books import Now
-from kioskd.core.budget import Level, Verdict, judge
+from kioskd.core.budget import VOICE, Level, Verdict, judge
+from kioskd.core.catalogue import mark
 from kioskd.core.events import Event, SessionEnded, SessionReady, ToolAsked
 from kioskd.core.tally import Tally
 from kioskd.core.usage_page import budget_row, days_asked, page
@@ -69,7 +72,7 @@ class Metering:
     def beat(self) -> None:
         """Book what is new, hold it against the budget, and tell the link whom not to call."""
         link = self._house.link
-        self.meter.tick(link.readings(), self._session)
+        self.meter.tick(self._readings(), self._session)
         if self._ended:
             self._ended = False
             self.meter.save()
@@ -81,8 +84,13 @@ class Metering:
 
     def last(self) -> None:
         """The link is closed: book the rest, and have it written."""
-        self.meter.tick(self._house.link.readings())
+        self.meter.tick(self._readings())
         self.meter.save()
+
+    def _readings(self) -> Mapping[str, Tally]:
+        """What every service was used for since the start: the link's, and the house's voice."""
+        announcing = getattr(self._house, "announcing", None)  # the last to be opened
+        return self._house.link.readings() | dict(announcing.readings() if announcing is not None else {})
 
     def judge(self) -> Verdict:
         """How the budget stands now."""
@@ -98,7 +106,7 @@ class Metering:
         if not told:
             log.info("budget: within its limits again")
         elif set(told) - set(self._told):
-            log.warning("%s", verdict.sentence)
+            log.warning("%s", verdict.sentence, extra=mark("budget"))
             self._house.timeline.note("budget", verdict.sentence, {"state": verdict.level.value})
         self._told = told
 
@@ -120,7 +128,7 @@ class Metering:
             ValueError: with a sentence, for days that are not kept.
         """
         days, config = days_asked(request), self._house.config
-        self.meter.tick(self._house.link.readings(), self._session)
+        self.meter.tick(self._readings(), self._session)
         shown = page(self.meter.books, config.budget, self.judge(), services(config), days)
         return {"usage": {"kiosk": config.kiosk.name, **shown, "kept": self.meter.snapshot()}}
 
@@ -159,5 +167,9 @@ class Clock:
 
 
 def services(config: Config) -> dict[str, bool]:
-    """Names of the services in their order (as services.py gives them), and whether each is on this device."""
-    return {f"{one.dialect}-{number}": one.dialect == "local" for number, one in enumerate(config.service, start=1)}
+    """Names of the services in their order (as services.py gives them), then the house's voice (housevoice.py); and
+    whether each is on this device.
+    """
+    names = {f"{one.dialect}-{number}": one.dialect == "local" for number, one in enumerate(config.service, start=1)}
+    voice = config.announce.service
+    return names if voice is None else names | {VOICE: is_loopback(urlsplit(voice.url).hostname or "")}

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Callable, Iterable, Mapping, Protocol
 
+from kioskd.core import confirm_effects as cf
 from kioskd.core import effects as ef
 from kioskd.core.events import TimerFired
 from kioskd.core.ports import Post
@@ -70,12 +71,18 @@ class VoiceRoom(Protocol):
     def play_cue(self, name: str) -> object:
         """A short local sound."""
 
+    def set_volume(self, volume: float) -> None:
+        """Of answers."""
+
 
 class AnnouncerRoom(Protocol):
     """What the corridor asks of whoever holds the announcements."""
 
     def play(self, number: int) -> None:
         """Its turn has come."""
+
+    def page(self, text: str) -> None:
+        """Call somebody aloud."""
 
     def over(self, number: int, heard: bool) -> None:
         """It sounds no more."""
@@ -101,6 +108,22 @@ class HandsRoom(Protocol):
 
     def audit(self, what: str, data: Mapping[str, object]) -> None:
         """A line for the audit trail."""
+
+
+class ConfirmerRoom(Protocol):
+    """What the corridor asks of keypad, codes and people elsewhere."""
+
+    def listen_to_keys(self, on: bool) -> None:
+        """Read the keypad, or no more."""
+
+    def check_code(self, key: CallKey, number: int, code: str) -> None:
+        """Compare a code."""
+
+    def ask_staff(self, key: CallKey, tool: str, for_s: float) -> None:
+        """Ask people elsewhere."""
+
+    def forget_staff(self, key: CallKey) -> None:
+        """Take no answer any more."""
 
 
 class Timers:
@@ -132,14 +155,36 @@ class Timers:
         self._post(TimerFired(name, generation))
 
 
+Rows = Mapping[type[ef.Effect], Callable[..., object]]
+
+
+def _link_rows(link: LinkRoom) -> Rows:
+    def open_link(e: ef.OpenLink) -> None:
+        # A wish for a session comes from a person each time: while the link backs off it tries at once.
+        link.open(e.reason, e.greet)
+        link.press()
+
+    return {
+        ef.OpenLink: open_link,
+        ef.CloseLink: lambda e: link.close(e.reason),
+        ef.Rest: lambda e: link.rest(e.on),
+        ef.SendOutput: lambda e: link.send_output(e.key, e.output),
+        ef.SendText: lambda e: link.send_text(e.session, e.text),
+        ef.AskResponse: lambda e: link.ask_response(e.session),
+        ef.CancelResponse: lambda e: link.cancel_response(e.session, e.response),
+        ef.TruncateResponse: lambda e: link.truncate(e.session, e.response, e.heard_ms),
+    }
+
+
 class Performer:
     """One row for each effect: who does it.
 
     Args:
-        link, ears, voice, hands, announcer: the rooms.
+        link, ears, voice, hands, announcer, confirmer: the rooms.
         drop_uplink: gives up what waits in the uplink lane; returns how many chunks.
         cut_playback: cuts the playback lane for a response id.
         keep_mute: remembers the owner's mute over a restart.
+        keep_volume: remembers the volume over a restart.
         record: begins or ends a recording for support.
         timers: the machine's timers.
         show: takes what the lamp is computed from.
@@ -155,9 +200,11 @@ class Performer:
         voice: VoiceRoom,
         hands: HandsRoom,
         announcer: AnnouncerRoom,
+        confirmer: ConfirmerRoom,
         drop_uplink: Callable[[], int],
         cut_playback: Callable[[str], int],
         keep_mute: Callable[[bool], None],
+        keep_volume: Callable[[float], None],
         record: Callable[[bool], None],
         timers: Timers,
         show: Callable[[ef.Show], None],
@@ -165,21 +212,13 @@ class Performer:
         quit: Callable[[ef.Quit], None],
     ) -> None:
 
-        def open_link(e: ef.OpenLink) -> None:
-            # A wish for a session comes from a person each time: while the link backs off it tries at once.
-            link.open(e.reason, e.greet)
-            link.press()
+        def set_volume(e: ef.SetVolume) -> None:
+            voice.set_volume(e.volume)
+            keep_volume(e.volume)
 
         self.failed = 0  # effects that a room could not take; shown in status
-        self._rows: Mapping[type[ef.Effect], Callable[..., object]] = {
-            ef.OpenLink: open_link,
-            ef.CloseLink: lambda e: link.close(e.reason),
-            ef.Rest: lambda e: link.rest(e.on),
-            ef.SendOutput: lambda e: link.send_output(e.key, e.output),
-            ef.SendText: lambda e: link.send_text(e.session, e.text),
-            ef.AskResponse: lambda e: link.ask_response(e.session),
-            ef.CancelResponse: lambda e: link.cancel_response(e.session, e.response),
-            ef.TruncateResponse: lambda e: link.truncate(e.session, e.response, e.heard_ms),
+        self._rows: Rows = {
+            **_link_rows(link),
             ef.SetFeed: lambda e: ears.feed(e.feed, e.deaf),
             ef.WatchBargeIn: lambda e: ears.watch_barge_in(e.on),
             ef.Mute: lambda e: ears.mute(e.on),
@@ -189,9 +228,15 @@ class Performer:
             ef.CutPlayback: lambda e: cut_playback(e.response),
             ef.DuckPlayback: lambda e: voice.duck(e.on),
             ef.KeepOutput: lambda e: voice.keep_open(e.on),
+            ef.SetVolume: set_volume,
             ef.PlayCue: lambda e: voice.play_cue(e.name),
             ef.PlayAnnouncement: lambda e: announcer.play(e.number),
+            ef.Page: lambda e: announcer.page(e.text),
             ef.AnnouncementOver: lambda e: announcer.over(e.number, e.heard),
+            cf.ListenToKeys: lambda e: confirmer.listen_to_keys(e.on),
+            cf.CheckCode: lambda e: confirmer.check_code(e.key, e.number, e.code),
+            cf.AskStaff: lambda e: confirmer.ask_staff(e.key, e.tool, e.for_s),
+            cf.ForgetStaff: lambda e: confirmer.forget_staff(e.key),
             ef.CommitIntent: lambda e: hands.commit(e.key, e.tool, e.arguments),
             ef.RunAction: lambda e: hands.run(e.key, e.tool, e.arguments),
             ef.RecordOutcome: lambda e: hands.record(e.key, e.tool, e.outcome, e.reason),

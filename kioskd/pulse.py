@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from typing import TYPE_CHECKING
 
+from kioskd.closing import leave, make_safe
+from kioskd.core.catalogue import mark
 from kioskd.core.effects import Show
 from kioskd.core.events import LinkChanged, PartChanged
 from kioskd.core.health import Health, Verdict
@@ -27,7 +28,7 @@ BEAT_S = 1.0
 # A missing key is the link's when it is needed.
 ELSEWHERE = (
     *("link", "control", "timeline", "conversation", "service", "gate", "echo", "keep", "recorder", "cues", "clock"),
-    *("budget", "usage", SECRET),
+    *("budget", "usage", "volume", "power", "supply", SECRET),
 )
 # So many turns in a row of an open session without an answer, and status says so: one is a slammed door, and a session
 # that stays silent is replaced by itself. A guess.
@@ -63,6 +64,7 @@ class Pulse:
         self._light_handle: asyncio.TimerHandle | None = None
         self.light: Light | None = None
         self._told = ""
+        self._booting = True  # until the first beat, which is READY
         self._starving_since: float | None = None
         self._closed = False
         period_s = house.notifier.watchdog_period_s
@@ -113,7 +115,8 @@ class Pulse:
         # A service that takes what is said and answers nothing is as good as none.
         silent = self._claims.get("conversation") is PartState.FAILED and self._link is Link.ASLEEP
         link = Link.OFFLINE if silent else self._link
-        lit = light(self.hardware_ok, link, s.muted, s.phase, s.confirming, s.refused, now, s.recording)
+        shown = (s.muted, s.phase, s.confirming, s.refused, now, s.recording, self._booting)
+        lit = light(self.hardware_ok, link, *shown)
         if self.light is None or lit.name != self.light.name:
             self._house.timeline.note("lamp", lit.name, {"phase": s.phase.value})
         self.light = lit
@@ -142,13 +145,19 @@ class Pulse:
         self._beat_handle = self._loop.call_later(self._period_s, self.beat)
         self._house.tell_time(wall=True)
         now = time.monotonic()
+        if self._house.lines is not None and (hanging := self._house.lines.hanging()):
+            self.abandon(hanging)
         self._prove(now)
+        if self._booting:
+            self._booting = False
+            self.relight()
         verdict = self.health.verdict(now)
         if verdict.starving:
             self._starve(verdict, now)
         else:
             self._starving_since = None
             self._house.notifier.watchdog()
+        self._house.stating.beat()
         told = self.sentence()
         if told != self._told:
             self._told = told
@@ -173,6 +182,12 @@ class Pulse:
         self._find("timeline", house.timeline.problem, now)
         self._find("clock", house.watches.problem, now)
         self._find("keep", house.keep.problem, now)
+        self._find("volume", house.loudness.problem, now)
+        if house.panel is not None:
+            house.panel.look(now)
+        house.powering.beat()
+        self._find("power", house.powering.problem, now)
+        self._find("supply", house.powering.weak, now)
         house.metering.beat()
         self._find("usage", house.metering.meter.problem, now)
         self._find("budget", house.metering.spent, now)
@@ -192,20 +207,17 @@ class Pulse:
     def _starve(self, verdict: Verdict, now: float) -> None:
         if self._starving_since is None:
             self._starving_since = now
-            log.error("no watchdog: %s", verdict.starving)
+            log.error("no watchdog: %s", verdict.starving, extra=mark("starving"))
         elif now - self._starving_since > WEDGED_S:
             self.abandon(verdict.starving)
 
     def abandon(self, why: str) -> None:
         """A thread is wedged: lines safe, a line in the journal, and out. Does not return."""
-        self._house.actions.halt()  # a relay's own thread must not energise behind the release
-        if self._house.lines is not None:
-            self._house.lines.make_safe()
-        log.critical("ending at once: %s", why)
+        # A relay's own thread must not energise behind the release.
+        make_safe(self._house.actions.halt, *(() if self._house.lines is None else (self._house.lines.make_safe,)))
         self._house.timeline.note("error", f"ending at once: {why}", {})
         self._house.timeline.stop(0.3)
-        logging.shutdown()
-        os._exit(70)
+        leave(why)
 
     def verdict(self) -> Verdict:
         """Health as it is now."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Callable, Mapping, NamedTuple
+from typing import TYPE_CHECKING, Awaitable, Callable, Mapping, NamedTuple
 
 from kioskd import __version__
+from kioskd.config.action import kind_of
 from kioskd.core import lockout, recording
 from kioskd.core.events import MuteAsked, RecordAsked
 from kioskd.audio import capture
@@ -18,7 +19,8 @@ from kioskd.panel.panel import PanelError
 if TYPE_CHECKING:
     from kioskd.app import House
 
-Change = Callable[[Mapping[str, object]], Mapping[str, object]]
+Answer = Mapping[str, object]
+Change = Callable[[Mapping[str, object]], Answer | Awaitable[Answer]]
 
 
 def status(house: House) -> dict[str, object]:
@@ -48,10 +50,14 @@ def status(house: House) -> dict[str, object]:
                 {"tool": call.tool.name, "state": call.state.value, "id": call.key.call_id} for call in s.calls.values()
             ],
         },
+        "confirm": house.confirming.snapshot(),
         "tools": tools(house),
-        "config": {"path": house.source.path, "warnings": list(house.source.warnings)},
+        "mqtt": house.bus.snapshot() if house.bus is not None else {},
+        "config": {**house.reloading.snapshot(), "trial": house.trying.snapshot()},
         "usage": usage(house),
         "metrics": house.metrics.snapshot(),
+        "power": house.powering.snapshot(),
+        "fleet": house.stating.snapshot(),
         "counters": counters(house),
     }
 
@@ -92,10 +98,11 @@ def panel(house: House) -> dict[str, object]:
     """Lamp, buttons and lines."""
     lit = house.pulse.light
     shown: dict[str, object] = {"lamp": lit.name if lit else "off", "problems": list(house.line_problems)}
+    shown["volume"] = house.machine.state.volume
     if house.panel is not None:
         shown["panel"] = house.panel.snapshot()
     if house.lines is not None:
-        shown["lines"] = house.lines.snapshot()
+        shown["lines"] = house.glance.look()
     return shown
 
 
@@ -105,6 +112,7 @@ def tools(house: House) -> list[dict[str, object]]:
         {
             "name": tool.name,
             "class": tool.class_,
+            "kind": kind_of(tool.action),
             "allowed": tool.policy.allow,
             "runs": len(runs),
             "locked_s": round(lockout.locked_s(house.machine.state, tool, time.monotonic()), 1),
@@ -167,6 +175,8 @@ def changes(house: House) -> dict[str, Change]:
         verb, name = request.get("verb"), request.get("name")
         if house.panel is None:
             raise ValueError("there is no panel: " + "; ".join(house.line_problems))
+        if house.config.panel.pins == "simulated" and verb == "press" and house.confirming.press(str(name)):
+            return {"panel": name, "verb": verb}
         if verb not in ("press", "release") or not isinstance(name, str):
             raise ValueError("say: panel press NAME, or panel release NAME")
         if house.config.panel.pins != "simulated":
@@ -189,6 +199,8 @@ def changes(house: House) -> dict[str, Change]:
         return {"record": verb}
 
     def audit(request: Mapping[str, object]) -> Mapping[str, object]:
+        if request.get("verb") == "repair" and (refusal := house.ledger.repair()):
+            raise ValueError(refusal)
         return house.ledger.trail()
 
     def say(request: Mapping[str, object]) -> Mapping[str, object]:
@@ -198,4 +210,5 @@ def changes(house: House) -> dict[str, Change]:
         return house.doctor.change(request)
 
     changing = {"mute": mute(True), "unmute": mute(False), "panel": press, "record": record}
+    changing |= {"config": house.reloading.current, "reload": house.reloading.reload, "apply": house.trying.apply}
     return {**changing, "doctor": doctor, "say": say, "audit": audit}

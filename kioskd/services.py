@@ -8,6 +8,7 @@ from typing import Callable, Mapping
 from urllib.parse import urlsplit
 
 from kioskd.config.addresses import is_loopback
+from kioskd.config.road import ServiceProxy
 from kioskd.config.secrets import read_secret, secret_path
 from kioskd.config.sections import Config, Endpoint, SecretRef, Tool
 from kioskd.core.phrases import describe
@@ -44,13 +45,13 @@ def key_reader(endpoint: Endpoint, env: Mapping[str, str], seen: set[str]) -> Ca
 
 
 def proxy_reader(
-    endpoint: Endpoint, url: str, env: Mapping[str, str], seen: set[str]
+    given: ServiceProxy | None, url: str, env: Mapping[str, str], seen: set[str]
 ) -> Callable[[], proxy.Proxy | None]:
     """The way to ``url``, judged afresh at every connect; its password is never logged.
 
-    What lies on this machine is reached straight. Else the configuration says how, else ``HTTPS_PROXY``.
+    What lies on this machine is reached straight. Else the configuration (``given``) says how, else ``HTTPS_PROXY``.
     """
-    parts, given = urlsplit(url), endpoint.proxy
+    parts = urlsplit(url)
 
     def read() -> proxy.Proxy | None:
         host = parts.hostname or ""
@@ -80,7 +81,7 @@ def tokens_of(endpoint: Endpoint, env: Mapping[str, str], seen: set[str]) -> Tok
         seen.add(found)
         return found
 
-    way = proxy_reader(endpoint, token.url, env, seen)
+    way = proxy_reader(endpoint.proxy, token.url, env, seen)
     return Tokens(Mint(token.url, secret, token.header, token.ttl_s, token.timeout_s, way), seen)
 
 
@@ -136,7 +137,7 @@ def endpoint_setups(
                 read_key=key_reader(endpoint, env, secrets),
                 key_paths=key_paths(endpoint, env),
                 tokens=tokens_of(endpoint, env, secrets),
-                read_proxy=proxy_reader(endpoint, url, env, secrets),
+                read_proxy=proxy_reader(endpoint.proxy, url, env, secrets),
                 connect_timeout_s=endpoint.connect_timeout_s,
                 handshake_timeout_s=endpoint.handshake_timeout_s,
             )

@@ -9,12 +9,20 @@ tries until it was left in peace (``in_peace``).
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable, Coroutine, Mapping, TypeVar
 
 import pytest
@@ -212,3 +220,228 @@ def stated(request: pytest.FixtureRequest) -> Iterator[Stated]:
     one = Stated(marker.kwargs)
     yield one
     assert one.unseen() == set(), "stated, and never looked at"
+
+
+# -- a kiosk that lives from a file --------------------------------------------------------------
+
+
+FRONT_DOOR = """\
+kiosk: {{name: Front door}}
+service:
+  - {{dialect: local, url: "ws://127.0.0.1:9/waves/v1/s2s"}}
+persona: {{instructions: Be kind.}}
+talk: {{mode: voice}}
+audio: {{input: "null", output: "null", volume: 0.8}}
+panel: {{pins: simulated, talk: {{pin: GPIO17}}}}
+tools:
+  - name: unlock_door
+    description: Unlock the front door.
+    phrases: [unlock the door]
+    class: access
+    action: {{relay: {{pin: GPIO27, pulse_ms: 300}}}}
+    policy: {{allow: true}}
+ops: {{state_dir: {folder}/state, runtime_dir: {folder}/run}}
+"""
+
+
+class KioskFile:
+    """A configuration of its own, in a folder as short as /run/kioskd; houses and daemons that live from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "kioskd.yaml"
+        self.text = FRONT_DOOR.format(folder=folder)
+        for name in ("state", "run"):
+            (folder / name).mkdir()
+        self.path.write_text(self.text)
+
+    def but(self, *edits: str) -> str:
+        """The configuration with these replacements, each of which hits."""
+        text = self.text
+        for old, new in zip(edits[::2], edits[1::2]):
+            assert old in text, f"{old!r} is not in the kiosk"
+            text = text.replace(old, new)
+        return text
+
+    def live(self, play: Callable[[Any], Coroutine[Any, Any, T]], before: Callable[[Any], object] = id) -> T:
+        """A house from this file as ``kioskd run`` makes it, while ``play`` plays in it. ``before``: it is opened."""
+        from kioskd.app import House
+        from kioskd.boot import choose
+
+        async def main() -> T:
+            house = House(*choose(str(self.path), {}), asyncio.get_running_loop().time(), set())
+            before(house)
+            try:
+                await house.open()
+                return await asyncio.wait_for(play(house), 30)
+            finally:
+                await house.close()
+
+        return asyncio.run(main())
+
+    def status(self) -> dict[str, Any]:
+        """What the daemon tells of itself."""
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(10)
+            asking.connect(str(self.folder / "run" / "look.sock"))
+            asking.sendall(b'{"do": "status"}\n')
+            page: dict[str, Any] = json.loads(asking.makefile("rb").readline())["status"]
+            return page
+
+    def ctl(self, *words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """``kioskctl``, as a process."""
+        command = [sys.executable, "-m", "kioskd.ctl", "--runtime-dir", str(self.folder / "run"), *words]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=90)
+
+
+class Unit:
+    """systemd's part for one daemon: READY, and started again however it ended."""
+
+    def __init__(self, kiosk: KioskFile, restart_s: float = 0.05) -> None:
+        self._kiosk, self._restart_s = kiosk, restart_s
+        self.told: list[str] = []  # by sd_notify
+        self.starts = 0
+        self._news = threading.Condition()
+        self._stopping = False
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(kiosk.folder / "notify"))
+        self.process = self._start()
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._tend)]
+        for thread in self._threads:
+            thread.start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        env = {**os.environ, "NOTIFY_SOCKET": str(self._kiosk.folder / "notify"), "INVOCATION_ID": "0" * 32}
+        command = [sys.executable, "-m", "kioskd.cli", "run", "-c", str(self._kiosk.path)]
+        with open(self._kiosk.folder / "log", "ab") as log:
+            process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        self.starts += 1
+        return process
+
+    def _listen(self) -> None:
+        while told := self._notify.recv(8192).decode():
+            with self._news:
+                self.told.append(told)
+                self._news.notify_all()
+
+    def _tend(self) -> None:
+        while True:
+            self.process.wait()
+            if self._stopping:
+                return
+            time.sleep(self._restart_s)
+            self.process = self._start()
+
+    def ready(self, times: int = 1) -> "Unit":
+        """Wait until it has said READY so often."""
+        with self._news:
+            enough = self._news.wait_for(lambda: sum("READY=1" in one for one in self.told) >= times, 30)
+        assert enough, (self._kiosk.folder / "log").read_text()
+        return self
+
+    def close(self) -> None:
+        """End it for good."""
+        self._stopping = True
+        self.process.terminate()
+        self.process.wait(15)
+        self._threads[1].join(15)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", str(self._kiosk.folder / "notify"))
+        self._threads[0].join(5)
+        self._notify.close()
+
+
+@pytest.fixture
+def kiosk_file() -> Iterator[KioskFile]:
+    """A kiosk's file; nothing runs yet."""
+    folder = Path(tempfile.mkdtemp(prefix="kioskd-"))
+    yield KioskFile(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def make_unit() -> type[Unit]:
+    """Runs a kiosk's file; to be closed."""
+    return Unit
+
+
+@pytest.fixture
+def kiosk_unit(kiosk_file: KioskFile) -> Iterator[Unit]:
+    """The same, running under a manager that starts it again."""
+    unit = Unit(kiosk_file).ready()
+    yield unit
+    unit.close()
+
+
+# -- a box that is reached by ssh ------------------------------------------------------------------
+
+
+class Sshd:
+    """A real sshd on loopback, of this user, with keys of its own; ``box`` leads there, where ``kioskctl`` is ours."""
+
+    def __init__(self, kiosk: KioskFile) -> None:
+        self.folder = kiosk.folder / "ssh"
+        self.folder.mkdir(mode=0o700)
+        for name in ("host", "user"):
+            keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name)]
+            subprocess.run(keygen, check=True)
+        (self.folder / "authorized").write_text((self.folder / "user.pub").read_text())
+        (self.folder / "authorized").chmod(0o600)
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir()
+        run = f'exec {sys.executable} -m kioskd.ctl --runtime-dir {kiosk.folder}/run "$@"\n'
+        (bin_folder / "kioskctl").write_text(f"#!/bin/sh\ncd {Path(__file__).resolve().parent.parent}\n{run}")
+        (bin_folder / "kioskctl").chmod(0o755)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        (self.folder / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nUsePAM no\nStrictModes no\n"
+            f"AuthorizedKeysFile {self.folder}/authorized\nPasswordAuthentication no\nPermitRootLogin yes\n"
+            f"PidFile none\nSetEnv PATH={bin_folder}:/usr/bin:/bin\n"
+        )
+        host_key = " ".join((self.folder / "host.pub").read_text().split()[:2])
+        (self.folder / "known").write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
+        self.config = self.folder / "ssh_config"
+        self.config.write_text(
+            f"Host *\n  Hostname 127.0.0.1\n  Port {self.port}\n  IdentityFile {self.folder}/user\n"
+            f"  IdentitiesOnly yes\n  UserKnownHostsFile {self.folder}/known\n  BatchMode yes\n  LogLevel ERROR\n"
+        )
+        self.env = {**os.environ, "KIOSKCTL_SSH": f"ssh -F {self.config}"}
+        os.makedirs("/run/sshd", exist_ok=True)  # what its unit makes; sshd wants it when it is root's
+        command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        with open(self.folder / "log", "wb") as log:
+            self._process = subprocess.Popen(command, stderr=log, start_new_session=True)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 5).close()
+                return
+            except ConnectionRefusedError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.02)
+
+    def run(self, command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """``ssh box COMMAND``."""
+        words = ["ssh", "-F", str(self.config), "box", command]
+        return subprocess.run(words, input=text, capture_output=True, text=True, timeout=90)
+
+    def kioskctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """``kioskctl --host box ...``."""
+        command = [sys.executable, "-m", "kioskd.ctl", "--host", "box", *words]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=90)
+
+    def cut(self) -> None:
+        """Every connection breaks: the processes that serve them are killed, what they began is not."""
+        for pid in Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
+@pytest.fixture
+def sshd(kiosk_file: KioskFile) -> Iterator[Sshd]:
+    """Another box, on loopback; the kiosk of ``kiosk_file`` is its kiosk."""
+    one = Sshd(kiosk_file)
+    yield one
+    one.close()

@@ -18,10 +18,11 @@ from websockets.asyncio.server import serve
 
 from kioskd import app, report
 from kioskd.announce import cues as cues_module
-from kioskd.announcing import open_renderer, proxy_for, shelf, shelf_lookup, spoken_texts
+from kioskd.announcing import open_renderer, shelf, shelf_lookup, spoken_texts
 from kioskd.app import House, Source
 from kioskd.config.announce import Announce, AnnounceService
 from kioskd.config.sections import Audio, Config, Cues, Endpoint, Ops, Panel, SecretRef, Talk
+from kioskd.core.announce_events import PageAsked
 from kioskd.core.resample import make_resampler
 from kioskd.voice.grammar import words_of
 from kioskd.voice.jsgf import PHONES, Jsgf
@@ -135,13 +136,29 @@ def test_what_is_to_be_announced_is_heard_and_moves_nothing(tmp_path: Path) -> N
     assert page["link"]["state"] == "asleep", "no session is opened for it"  # type: ignore[index]  # JSON
 
 
+def test_staff_are_called_aloud_by_the_voice_of_the_house(tmp_path: Path) -> None:
+    async def play(house: House) -> Any:
+        house.inbox.post(PageAsked(BELL))
+        house.inbox.post(PageAsked("<speak>no</speak>"))  # the configuration was not checked: a line in the journal
+        while not (page := report.status(house)["announce"])["ended"].get("played"):  # type: ignore[index]  # JSON
+            await asyncio.sleep(0.02)
+        return page
+
+    page = in_house(configuration(tmp_path), play)
+    assert heard(tmp_path / "out.wav") == BELL and page["ended"]["failed"] == 0
+
+
 def test_the_house_speaks_where_there_is_a_service(tmp_path: Path) -> None:
     async def play(house: House) -> Any:
         first = await say(house, SHOP, voice="en-us+m3")
-        return first, report.status(house)["announce"]
+        used = report.looks(house)["usage"]({"do": "usage", "days": 1})
+        return first, report.status(house)["announce"], used
 
     with speech_service() as url:
-        became, announce = in_house(configuration(tmp_path, url), play)
+        became, announce, used = in_house(configuration(tmp_path, url), play)
+    row = used["usage"]["today"]["services"]["announce"]
+    assert (row["sessions"], row["usage"]) == (1, {"characters": len(SHOP)}) and row["session_s"] > 0
+    assert used["usage"]["services"]["announce"] == {"on_device": True}
     assert (became["state"], became["voice"], became["note"]) == ("played", "house", "")
     assert announce["rendered"] == {"house": 1, "local": 0} and announce["fallback"] is False
     assert heard(tmp_path / "out.wav") == SHOP
@@ -247,24 +264,12 @@ def test_the_room_is_not_loaded_before_it_is_needed() -> None:
 
 def test_only_texts_make_a_shelf(tmp_path: Path) -> None:
     config = configuration(tmp_path)
-    assert shelf_lookup(config) is None and spoken_texts(config) == {}
+    assert spoken_texts(config) == {}
     spoken = configuration(tmp_path, cues=Cues(offline="say:Please  ring.", busy="silent"))
     assert spoken_texts(spoken) == {"offline": "Please ring."}
     lookup = shelf_lookup(spoken)
-    assert lookup is not None and lookup("Please ring.") is None
+    assert lookup("Please ring.") is None
     assert shelf(spoken.ops.state_dir, spoken.announce) is shelf(spoken.ops.state_dir, spoken.announce)
-
-
-def test_the_way_to_the_service_is_straight_or_as_the_environment_says() -> None:
-    seen: set[str] = set()
-    env = {"HTTPS_PROXY": "http://me:secret-word@proxy.example:3128", "NO_PROXY": "near.example"}
-    assert proxy_for("ws://127.0.0.1:8715/x", seen, env) is None
-    assert proxy_for("wss://near.example/x", seen, env) is None
-    assert proxy_for("wss://far.example/x", seen, {}) is None and not seen
-    found = proxy_for("wss://far.example/x", seen, env)
-    assert found is not None and found.host == "proxy.example" and "secret-word" in seen
-    with pytest.raises(ValueError, match="SOCKS"):
-        proxy_for("wss://far.example/x", seen, {"HTTPS_PROXY": "socks5://proxy.example"})
 
 
 def test_it_waits_for_the_answer_to_a_visitor_and_is_heard_behind_it(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ ASKED_FOR = {
     "barge_in_ms": 15.0,
     "barge_in_cancel_ms": 25.0,
     "loop_lag_ms": 5.0,
+    "press_ms": 10.0,
+    "confirm_to_relay_ms": 15.0,
     "idle_cpu_pct": 1.5,
     "talk_cpu_pct": 5.0,
     "pss_mb": 55.0,
@@ -60,6 +62,8 @@ ASKED_FOR = {
     "wake_to_wire_ms": 15.0,
     "resample_db": 80.0,
     "resample_us": 30.0,
+    "reload_ms": 50.0,
+    "ctl_status_ms": 120.0,
 }
 
 
@@ -91,7 +95,7 @@ def test_a_cheap_figure_is_really_measured_and_has_the_shape() -> None:
         assert row["value"] > 0 and row["unit"] == "us"
         assert row["ok"] is (row["value"] <= row["bound"])
         assert {"count", "median", "p99"} <= set(row["detail"]["us"])
-        assert {"cpu", "cores", "python", "kernel", "load"} == set(row["detail"]["machine"])
+        assert {"cpu", "cores", "python", "kernel", "load", "before"} == set(row["detail"]["machine"])
     assert done.returncode == (0 if all(row["ok"] for row in rows) else 1)
 
 
@@ -151,6 +155,14 @@ def test_a_run_that_serves_two_figures_is_done_once() -> None:
     assert runs == [1] and [figure.value for figure in figures] == [1.0, 2.0]
 
 
+def test_each_figure_tells_how_calm_the_machine_was_before_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(QUICK, "1")
+    (row,) = door.take([fake("a", 3.0, {"a": Measured(1.0, "one")})], lambda target: None)
+    before = row.detail["machine"]["before"]
+    assert 1.0 <= before["sleep_1ms_p99_ms"] <= before["sleep_1ms_max_ms"] and 1 < before["sum_ns"] < 10_000
+    assert f"{before['sleep_1ms_max_ms']:.1f} ms" in door.table([row])
+
+
 def test_figures_that_share_a_run_do_so_in_earnest() -> None:
     by_run: dict[Any, set[str]] = {}
     for target in door.TARGETS:
@@ -194,12 +206,20 @@ def test_a_board_without_a_model_name_tells_its_own(tmp_path: Path) -> None:
     assert cpu_model(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("scenario", fleet.SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", fleet.SCENARIOS[:3], ids=lambda scenario: scenario.name)
 def test_a_fleet_on_the_products_own_backoff_comes_back(scenario: fleet.Scenario) -> None:
     out = fleet.Fleet(fleet.POLICIES["full jitter (kioskd)"], scenario, 300).run()
     assert out.back_s is not None and out.back_s < 150.0
     assert out.sessions[-1] >= 297 and max(out.sessions) <= 300
     assert sum(out.attempts) == out.refused + out.accepted
+
+
+def test_a_service_with_room_for_a_tenth_serves_a_whole_fleet_in_turns() -> None:
+    """300 s is the best that there is: ten groups, half a minute each."""
+    out = fleet.Fleet(fleet.POLICIES["full jitter (kioskd)"], fleet.SCENARIOS[3], 500).run()
+    assert max(out.sessions) <= 50 and out.sessions[-1] == 0
+    assert out.back_s is not None and 250.0 < out.back_s < 360.0
+    assert sum(out.attempts) == out.refused + out.accepted and out.accepted == 500
 
 
 def test_without_jitter_a_fleet_stays_in_step() -> None:
@@ -217,6 +237,26 @@ def test_a_plot_shows_every_line_and_keeps_its_peaks() -> None:
     assert "a &lt;b&gt;" in drawn and "<b>" not in drawn
     assert max(value for _, value in plot.thinned(line.values)) == 9.0
     assert len(plot.thinned(line.values)) <= plot.MOST_POINTS
+
+
+def test_a_plot_of_bars_says_each_number_and_what_never_came() -> None:
+    bars = plot.Bars("back", " s", [("outage", [77.0, None]), ("restart", [7.0, 121.0])])
+    drawn = plot.page("title", [plot.Panel("one", "y", "x", [plot.Line("a", [1.0])]), bars])
+    for said in (">77 s<", ">never<", ">7 s<", ">121 s<", ">outage<", ">restart<"):
+        assert drawn.count(said) == 1
+    assert drawn.count("<rect") == 1 + 4 and 'height="194.0"' in drawn, "the highest fills its room"
+
+
+def test_the_picture_of_the_fleet_shows_all_that_is_compared() -> None:
+    found = [
+        {"scenario": one.name, "policy": name, "attempts": [1], "peak_calls_a_second": 2, "refused": 3, "back_s": None}
+        for one in fleet.SCENARIOS
+        for name in fleet.POLICIES
+    ]
+    drawn = fleet.picture(found, 300)
+    for title, _, _ in fleet.FIGURES:
+        assert title in drawn
+    assert drawn.count("never") == len(found)
 
 
 def test_an_utterance_of_the_corpus_begins_and_ends_where_its_label_says() -> None:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any, Callable
 
 import pytest
 import yaml
 
 from kioskd import cli_check
 from kioskd.cli import main
+from kioskd.config.goods import Goods
 from kioskd.config.unit import SHIPPED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,17 +147,26 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def test_sighup_is_told_and_ends_nothing(tmp_path: Path) -> None:
-    daemon = started(tmp_path)
+def test_sighup_reads_the_file_again_and_ends_nothing(kiosk_file: Any, kiosk_unit: Any) -> None:
+    kiosk_file.path.write_text(kiosk_file.text + "volume: [\n")
+    kiosk_unit.process.send_signal(signal.SIGHUP)
+    while kiosk_file.status()["config"]["refused"] != 1:
+        time.sleep(0.02)
+    assert kiosk_unit.starts == 1 and kiosk_file.status()["health"]["ok"]
+
+
+def test_a_start_runs_the_last_good_one_where_the_file_does_not_check(
+    kiosk_file: Any, make_unit: Callable[[Any], Any]
+) -> None:
+    Goods(str(kiosk_file.folder / "state")).keep(kiosk_file.text.encode())
+    kiosk_file.path.write_text(kiosk_file.text + "volume: [\n")
+    unit = make_unit(kiosk_file).ready()
     try:
-        wait_for(tmp_path / "run" / "change.sock")
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            daemon.send_signal(number)
-            time.sleep(0.3)
-        _, errors = daemon.communicate(timeout=10)
+        page = kiosk_file.status()
+        assert page["config"]["running"] == "last good" and page["panel"]["lamp"] == "fault"
     finally:
-        daemon.kill()
-    assert daemon.returncode == 0 and b"SIGHUP changes nothing" in errors
+        unit.close()
+    assert "The last good configuration runs in its place" in (kiosk_file.folder / "log").read_text()
 
 
 def test_sigterm_again_and_again_is_one_orderly_end(tmp_path: Path) -> None:
@@ -193,11 +204,13 @@ def test_sigterm_before_anything_is_open_is_an_orderly_end_too(tmp_path: Path) -
 def test_the_wiring_is_drawn_or_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "wiring.svg"
     assert main(["wiring", "config/kioskd.yaml", "-o", str(picture)]) == 0
-    assert picture.read_text().startswith("<svg") and "5 parts" in capsys.readouterr().out
+    assert picture.read_text().startswith("<svg") and "7 parts" in capsys.readouterr().out
     assert main(["wiring", "config/kioskd.yaml"]) == 0
     assert capsys.readouterr().out == picture.read_text()
     assert main(["wiring", "config/kioskd.yaml", "--text"]) == 0
     assert "unlock_door (relay): header signal 13" in capsys.readouterr().out
+    assert main(["wiring", "config/kioskd.yaml", "--boot-lines"]) == 0
+    assert "\ngpio=27=op,dl,pd\n" in capsys.readouterr().out
     assert main(["wiring", "config/kioskd.yaml", "-o", str(tmp_path / "no" / "x.svg")]) == 69
     assert "cannot write" in capsys.readouterr().err
 

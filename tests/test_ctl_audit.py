@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -137,3 +138,26 @@ def test_who_may_not_read_is_told_so(
     monkeypatch.setattr(os, "listdir", refused)
     code, _, err = run(capsys, "verify", "--dir", str(state))
     assert code == 77 and "use sudo" in err
+
+
+def test_a_repair_is_asked_of_the_daemon_and_its_end_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = iter(["", "", "", "3 rows were made readable; the ledger as it was lies in /x."])
+    asked: list[dict[str, str]] = []
+
+    def daemon(**more: str) -> dict[str, object]:
+        asked.append(more)
+        return {"mended": next(answers)}
+
+    assert ctl_audit.run(argparse.Namespace(verb="repair"), daemon, ctl.CtlError) == 0
+    assert asked[:2] == [{}, {"verb": "repair"}] and "3 rows" in capsys.readouterr().out
+
+
+def test_a_repair_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctl_audit, "REPAIR_S", 0.0)
+    with pytest.raises(ctl_audit.NotHad, match="was not mended"):
+        ctl_audit.run(argparse.Namespace(verb="repair"), lambda **more: {"mended": ""}, ctl.CtlError)
+
+
+def test_without_a_daemon_nothing_is_mended(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "repair")
+    assert code == 69 and "no kioskd serves" in err

@@ -91,6 +91,16 @@ def test_a_panel_that_does_not_work_says_so() -> None:
     assert "lamp fault, the talk button is stuck" in text and "! no chip" in text and "! The lamp: gone" in text
 
 
+def test_buttons_contacts_and_the_volume_of_a_panel_are_shown() -> None:
+    lid = {"pin": "GPIO25", "at_rest": False, "stands": "active", "for_s": 3.0}
+    unread = {"pin": "GPIO24", "at_rest": None, "stands": "unread"}
+    parts = {"talk": {"stuck": False}, "help": {"stuck": True}, "contacts": {"lid": lid, "door": unread}}
+    panel = {"lamp": "fault", "volume": 0.708, "panel": parts}
+    text = "\n".join(page({**WELL, "panel": panel}, plain))
+    assert "lamp fault, volume 71%, the help button is stuck" in text
+    assert "lid (GPIO25): away from rest" in text and "door (GPIO24): cannot be read" in text
+
+
 def test_what_others_wrote_cannot_steer_the_terminal() -> None:
     evil = "\x1b]0;x\x07\n\x9b31m"
     wicked = {"kiosk": evil, "health": {"ok": False, "reasons": [evil]}, "link": {"reason": evil}, "version": evil}
@@ -233,3 +243,32 @@ def test_announcements_are_shown_when_there_is_something_to_tell() -> None:
         ("announce", "cue offline: house voice, cue busy: not spoken yet")
     ]
     assert shown(reason="nobody listens there") == [("announce", "idle"), ("", "! nobody listens there")]
+
+
+def test_the_power_line_and_a_supply_that_was_weak_are_shown() -> None:
+    at = {"line": "GPIO23", "state": "on", "blips": 2, "returned": 1, "supply": {"since_boot": ["it was low"]}}
+    shown = [text for label, text in rows({**WELL, "power": at}) if label == "power" or "since the boot" in text]
+    assert shown == ["on on GPIO23 (2 too short, 1 back in time)", "! since the boot: it was low"]
+    lost = [text for label, text in rows({**WELL, "power": {"line": "GPIO23", "state": None}}) if label == "power"]
+    assert lost == ["nobody knows on GPIO23"]
+    assert not [label for label, _ in rows(WELL) if label == "power"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"running": "file"}, "config      /k.yaml"),
+        ({"running": "last good"}, "/k.yaml (does not check: the last good one runs)"),
+        ({"running": "trial", "trial": {"phase": "watched", "watched_for_s": 9}}, "on trial, watched for another 9 s"),
+        ({"trial": {"phase": "unconfirmed", "confirm_within_s": 70}}, "! goes back in 1 min 10 s unless somebody says"),
+        (
+            {"trial": {"state": "rolled back", "reason": "it was ill"}},
+            "! the last one applied was rolled back: it was ill",
+        ),
+        ({"pending": [{"key": f"k{n}"} for n in range(9)]}, "! wait for a restart: k0, k1, k2, k3, k4 ..."),
+        ({"unkept": "the disk is full"}, "! the disk is full"),
+    ],
+)
+def test_which_configuration_runs_and_what_becomes_of_the_next_is_shown(more: dict[str, Any], said: str) -> None:
+    shown = "\n".join(page({**WELL, "config": {"path": "/k.yaml", **more}}, lambda code, text: text))
+    assert said in shown

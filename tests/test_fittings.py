@@ -14,6 +14,7 @@ from kioskd.core.events import ActionEnded, Event
 from kioskd.core.house_events import InterlocksRead
 from kioskd.core.words import CallKey
 from kioskd.fittings import FACTS, fit, open_hands
+from kioskd.lines.released import keep
 
 
 def relay(name: str, pin: str, active: str = "high") -> Tool:
@@ -36,6 +37,30 @@ def test_relays_rest_and_are_told_to_the_helper(tmp_path: Path) -> None:
         assert json.loads((tmp_path / FACTS).read_text())
     finally:
         fitted.lines.close()
+
+
+def test_a_relay_is_never_on_for_longer_than_its_pulse_whatever_hangs(tmp_path: Path) -> None:
+    door = dataclasses.replace(
+        relay("door", "GPIO27"), action=Action(relay=RelayAction(pin="GPIO27", pulse_ms=20, min_gap_s=0.1))
+    )
+    fitted = fit(config(tmp_path, door))
+    assert fitted.lines is not None
+    try:
+        fitted.relays["door"].on()  # and nobody switches it off
+        until = time.monotonic() + 10
+        while fitted.relays["door"].is_on and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not fitted.relays["door"].is_on and fitted.lines.snapshot()["fuses_blown"] == 1
+    finally:
+        fitted.lines.close()
+
+
+def test_what_is_known_of_released_lines_is_shown(tmp_path: Path) -> None:
+    keep(str(tmp_path), {"chip": "pinctrl-rp1", "verdict": "input"})
+    fitted = fit(dataclasses.replace(config(tmp_path), ops=Ops(runtime_dir=str(tmp_path), state_dir=str(tmp_path))))
+    assert fitted.lines is not None
+    assert fitted.lines.snapshot()["released"] == {"pinctrl-rp1": {"chip": "pinctrl-rp1", "verdict": "input"}}
+    fitted.lines.close()
 
 
 def test_one_bad_line_leaves_the_others(tmp_path: Path) -> None:
@@ -93,7 +118,7 @@ def test_the_hands_begin_the_trail_with_version_and_configuration(tmp_path: Path
     wanted = config(tmp_path, relay("door", "GPIO27"))
     wanted = dataclasses.replace(wanted, ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)))
     fitted = fit(wanted)
-    ledger, actions = open_hands(wanted, fitted, lambda event: True, lambda name, close: closes.append(close), 10.0)
+    ledger, actions, _ = open_hands(wanted, fitted, lambda event: True, lambda name, close: closes.append(close), 10.0)
     assert fitted.lines is not None and "door" in str(actions.snapshot()["relays"])
     for close in reversed(closes):
         assert close()
@@ -118,7 +143,7 @@ def test_a_simulated_contact_forbids_what_the_hands_are_asked_for(tmp_path: Path
             answers.put(event)
         return True
 
-    _, actions = open_hands(wanted, fitted, post, lambda name, close: closes.append(close), 10.0)
+    _, actions, _ = open_hands(wanted, fitted, post, lambda name, close: closes.append(close), 10.0)
     key = CallKey("e", "s", "c1")
     actions.look(key, "door")
     assert answers.get(timeout=20) == InterlocksRead(key, "", "")

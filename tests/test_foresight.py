@@ -57,6 +57,34 @@ def test_what_is_wrong_is_told_once_and_again_when_it_changes_or_heals() -> None
     ]
 
 
+def test_other_looks_forget_what_is_not_looked_at_any_more() -> None:
+    events: list[PartChanged] = []
+
+    def post(event: Event) -> bool:
+        assert isinstance(event, PartChanged)
+        events.append(event)
+        return True
+
+    async def main() -> None:
+        foresight = Foresight([Look("old", lambda: "gone"), Look("both", lambda: "gone")], post, again_s=60)
+        foresight.start()
+        while len(events) < 2:
+            await asyncio.sleep(0.001)
+        foresight.use([Look("both", lambda: ""), Look("new", lambda: "missing")])
+        while len(events) < 5:
+            await asyncio.sleep(0.001)
+        await foresight.aclose()
+
+    asyncio.run(main())
+    assert [(event.part, event.reason) for event in events] == [
+        ("old", "gone"),
+        ("both", "gone"),
+        ("old", ""),
+        ("both", ""),
+        ("new", "missing"),
+    ]
+
+
 def test_each_secret_is_looked_at_and_what_was_read_is_known_to_redaction(tmp_path: Path) -> None:
     good = tmp_path / "good"
     good.write_text("sk-secret\n")

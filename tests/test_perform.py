@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from typing import Any, Mapping
 
+from kioskd.core import confirm_effects as cf
 from kioskd.core import effects as ef
 from kioskd.core.events import Event, TimerFired
 from kioskd.core.words import CallKey, Feed, Phase
@@ -40,6 +41,7 @@ SAMPLES: dict[str, object] = {
     "what": "decision",
     "data": (("tool", "unlock_door"),),
     "for_s": 60.0,
+    "volume": 0.5,
 }
 
 
@@ -67,9 +69,11 @@ def performer(rooms: Any, timers: Any) -> Performer:
         voice=rooms,
         hands=rooms,
         announcer=rooms,
+        confirmer=rooms,
         drop_uplink=rooms.drop_uplink,
         cut_playback=rooms.cut_playback,
         keep_mute=rooms.keep_mute,
+        keep_volume=rooms.keep_volume,
         record=rooms.keep_record,
         timers=timers,
         show=rooms.show,
@@ -86,13 +90,17 @@ def sample(kind: type[ef.Effect]) -> ef.Effect:
 
 
 def kinds() -> list[type[ef.Effect]]:
-    return [kind for kind in vars(ef).values() if isinstance(kind, type) and ef.Effect in kind.__bases__]
+    return [
+        kind
+        for kind in (*vars(ef).values(), *vars(cf).values())
+        if isinstance(kind, type) and ef.Effect in kind.__bases__
+    ]
 
 
 def test_every_effect_is_carried_out_by_somebody() -> None:
     rooms = Rooms()
     performer(rooms, rooms).perform(sample(kind) for kind in kinds())
-    assert len(rooms.asked) == len(kinds()) + 1 > 15, "OpenLink is also a press"
+    assert len(rooms.asked) == len(kinds()) + 2 > 15, "OpenLink is also a press, and a volume is kept"
 
 
 def test_a_broken_room_does_not_swallow_the_effects_behind_it() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import random
+import re
 import wave
 from pathlib import Path
 from typing import Any, Awaitable, Callable
@@ -178,3 +180,84 @@ def test_the_owner_is_told_where_the_audit_trail_is_and_what_its_last_lines_say(
     told, page = in_house(tmp_path, play)
     assert Path(told["folder"]).is_relative_to(tmp_path) and json.loads(told["recent"][0])["what"] == "start"
     assert all(tool["locked_s"] == 0.0 and tool["dry_run"] is False for tool in page)
+
+
+# -- strangers on the sockets --------------------------------------------------------------------------
+
+SEEDS = [
+    b'{"do": "status"}',
+    b'{"do": "reload"}',
+    b'{"do": "config", "before": true}',
+    b'{"do": "apply", "step": "begin", "sha256": "00", "watch_s": 1, "confirm_s": 2, "by": "x"}',
+    b'{"do": "apply", "step": "keep", "sha256": "00"}',
+    b'{"do": "apply", "step": "confirm"}',
+    b'{"do": "panel", "verb": "press", "name": "none"}',
+    b'{"do": "usage", "days": 7}',
+    b'{"do": "record", "verb": "stop"}',
+]
+STRANGE = [
+    b"null",
+    b"1e999",
+    b"-0",
+    b"[]",
+    b"{}",
+    b'"\\ud800"',
+    b"9" * 5000,
+    b"[" * 3000,
+    b'{"do":' * 300,
+    b"\x00",
+    b"true",
+]
+REQUESTS = 10_000
+
+
+def spoilt(chance: random.Random) -> bytes:
+    """A request in which something is not as it should be, on one line."""
+    line = bytearray(chance.choice(SEEDS))
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(line) + 1)
+        kind = chance.randrange(5)
+        if kind == 0:
+            line[at : at + chance.randint(0, 6)] = bytes(chance.randrange(256) for _ in range(chance.randint(0, 4)))
+        elif kind == 1:
+            line[at:at] = chance.choice(STRANGE)
+        elif kind == 2:
+            del line[at:]
+        elif kind == 3:
+            line += line[at:]
+        else:
+            values = [b"null", b"-1", b"NaN", b"{}", b"[]", b'"x"', b"1e400"]
+            line[:] = re.sub(rb":\s*[^,}]+", b": " + chance.choice(values), bytes(line), count=1)
+    return bytes(line).replace(b"\n", b" ")
+
+
+def test_ten_thousand_spoilt_requests_are_refused_with_a_sentence_and_change_nothing(kiosk_file: Any) -> None:
+    chance = random.Random(20261121)
+
+    async def strangers(house: Any, name: str) -> int:
+        refused, left = 0, REQUESTS // 2
+        while left:
+            reader, writer = await asyncio.open_unix_connection(str(kiosk_file.folder / "run" / name), limit=1 << 22)
+            for _ in range(min(left, 100)):
+                left -= 1
+                writer.write(spoilt(chance) + b"\n")
+                line = await asyncio.wait_for(reader.readline(), 20)
+                answer = json.loads(line)
+                if answer.get("ok") is True:
+                    continue
+                refused += 1
+                assert answer["ok"] is False and answer["error"] and "\n" not in answer["error"], line
+            writer.close()
+        return refused
+
+    async def play(house: Any) -> tuple[int, int]:
+        silent = await asyncio.open_unix_connection(str(kiosk_file.folder / "run" / "change.sock"))
+        before = house.config
+        refused = sum(await asyncio.gather(strangers(house, "look.sock"), strangers(house, "change.sock")))
+        assert house.config == before == house.machine.state.config and house.trying.snapshot() is None
+        assert house.pulse.verdict().ok and kiosk_file.path.read_text() == kiosk_file.text
+        silent[1].close()
+        return refused, house.control.counts.faults
+
+    refused, faults = kiosk_file.live(play)
+    assert refused > REQUESTS * 0.9 and faults == 0

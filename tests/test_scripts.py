@@ -15,7 +15,7 @@ import time
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -103,3 +103,60 @@ def test_serve_stays_up_and_answers_kioskctl(tmp_path: Path) -> None:
 def test_help_shows_every_way_to_call_it() -> None:
     text = subprocess.run([*MAIN_JOB, "--help"], capture_output=True, text=True, check=True).stdout
     assert all(option in text for option in ("--say", "--no-confirm", "--out", "--live", "--serve"))
+
+
+# -- scripts/push-config -------------------------------------------------------------------------------
+
+
+def pushed(sshd: Any, inventory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "scripts" / "push-config"), str(inventory), "--watch", "0.3", *words]
+    return subprocess.run(command, env=sshd.env, capture_output=True, text=True, timeout=180)
+
+
+def test_a_fleet_gets_its_configurations_and_one_that_refuses_is_named(
+    kiosk_file: Any, kiosk_unit: Any, sshd: Any
+) -> None:
+    """One box that keeps it, one (the same, by another name) that refuses, one that is not there."""
+    folder = kiosk_file.folder
+    with open(sshd.config) as old:
+        sshd.config.write_text("Host gone\n  Port 1\n" + old.read())
+    inventory = folder / "boxes.txt"
+    inventory.write_text("# the fleet\nroot@box good.yaml\nbad  # by its name\ngone good.yaml\n")
+    (folder / "good.yaml").write_text(kiosk_file.but("0.8", "0.3"))
+    (folder / "bad.yaml").write_text(kiosk_file.but("0.8", "7"))
+    if os.geteuid() != 0:
+        inventory.write_text(inventory.read_text().replace("root@", ""))
+    done = pushed(sshd, inventory, "--json")
+    assert done.returncode == 1, done.stderr
+    boxes = {row["host"].rpartition("@")[2]: row for row in json.loads(done.stdout)["boxes"]}
+    assert boxes["box"]["outcome"] == "kept" and boxes["box"]["changes"][0]["key"] == "audio.volume"
+    assert boxes["bad"]["outcome"] == "refused" and "audio.volume" in boxes["bad"]["reason"]
+    assert boxes["gone"]["outcome"] == "unreachable" and "refused" in boxes["gone"]["reason"]
+    assert "volume: 0.3" in kiosk_file.path.read_text()
+    inventory.write_text("box good.yaml\n")
+    done = pushed(sshd, inventory)
+    assert done.returncode == 0 and "1 of 1 boxes" in done.stdout and "unchanged" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("", "names no box"),
+        ("box a.yaml b.yaml\n", "boxes.txt:1: say user@box"),
+        ("-oProxyCommand=x\n", "boxes.txt:1: say user@box"),
+        ("box\nbox\n", "boxes.txt:2: box stands here twice"),
+    ],
+)
+def test_an_inventory_with_a_mistake_reaches_no_box(tmp_path: Path, lines: str, said: str) -> None:
+    (tmp_path / "boxes.txt").write_text(lines)
+    command = [str(ROOT / "scripts" / "push-config"), str(tmp_path / "boxes.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_box_without_its_file_is_not_reached(tmp_path: Path) -> None:
+    (tmp_path / "boxes.txt").write_text("anna@box.example\n")
+    command = [str(ROOT / "scripts" / "push-config"), str(tmp_path / "boxes.txt"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    (box,) = json.loads(done.stdout)["boxes"]
+    assert done.returncode == 1 and box["outcome"] == "not sent" and "box.example.yaml" in box["reason"]

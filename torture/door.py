@@ -5,34 +5,18 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from dataclasses import replace
 from typing import Callable
 
-from kioskd.config.sections import Action, Audio, Config, Interlock, Policy, Rate, RelayAction, Talk, Tool
+from kioskd.config.sections import Audio, Config, Talk
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
 from kioskd.core.machine import Machine
 from kioskd.core.words import CallKey, Link
 from torture.oracle import Oracle
+from torture.tools import ASKED, CONFIRM, TOOLS
+from torture.witnesses import Witnesses, compare, people, type_code
 
-OFTEN = Rate(count=1000, per_s=1.0)
-HAND = Policy(allow=True, hold_ms=500, confirm_s=8.0, rate=OFTEN)
-FIRE = Interlock(pin="GPIO24", must_be="inactive", name="the fire alarm")
-
-
-def _tool(name: str, class_: str, pin: int, policy: Policy) -> Tool:
-    action = Action(relay=RelayAction(pin=f"GPIO{pin}", pulse_ms=100, min_gap_s=0.1))
-    return Tool(name=name, description="x", class_=class_, action=action, policy=policy)
-
-
-TOOLS = (
-    _tool("unlock_door", "access", 27, HAND),
-    _tool("open_gate", "access", 26, replace(HAND, interlocks=(FIRE,), hours=("daily 00:00-18:00",))),
-    _tool("call_lift", "actuate", 21, Policy(allow=True, rate=OFTEN)),
-    _tool("ring_bell", "notify", 20, Policy(allow=True, rate=OFTEN)),
-    _tool("forbidden", "access", 19, Policy()),
-)
 MODES = ("push_to_talk", "tap_to_talk", "voice", "wake_word", "open")
 STEPS_S = (0.0, 0.001, 0.01, 0.1, 0.3, 0.6, 0.6, 1.0, 2.0, 9.0, 40.0)
 
@@ -45,13 +29,14 @@ class Kiosk:
         talk = Talk(mode=chance.choice(MODES))
         audio = Audio(echo=chance.choice(("half_duplex", "system")))
         self.now = 1000.0
-        self.machine = Machine(Config(talk=talk, audio=audio, tools=TOOLS), self.now - 100.0)
+        self.machine = Machine(Config(talk=talk, audio=audio, confirm=CONFIRM, tools=TOOLS), self.now - 100.0)
         self.oracle = Oracle({tool.name: tool for tool in TOOLS})
         self.timers: dict[str, ef.SetTimer] = {}
         self.commits: list[CallKey] = []
         self.known: set[CallKey] = set()  # to the ledger
         self.looks: list[CallKey] = []
         self.running: list[tuple[CallKey, str]] = []
+        self.witnesses = Witnesses()
         self.sessions = 0
         self.ids = 0
         self.down = False
@@ -73,6 +58,8 @@ class Kiosk:
                 self.looks.append(effect.key)
             elif isinstance(effect, ef.RunAction):
                 self.running.append((effect.key, effect.tool))
+            else:
+                self.witnesses.take(effect)
 
     def step(self, event: ev.Event) -> None:
         self.story.append(f"{self.now:.3f} {event}")
@@ -144,9 +131,7 @@ class Kiosk:
         live = f"s{self.sessions}"
         session = live if self.chance.random() < 0.9 else f"s{self.chance.randint(0, self.sessions + 1)}"
         call_id = f"c{self.ids if self.chance.random() < 0.85 else self.chance.randint(1, self.ids)}"
-        name = self.chance.choice(
-            ("unlock_door", "unlock_door", "open_gate", "call_lift", "ring_bell", "forbidden", "x")
-        )
+        name = self.chance.choice(ASKED)
         arguments = "{}" if self.chance.random() < 0.95 else self.chance.choice(("[]", '{"a": 1}', "{", ""))
         self.step(ev.ToolAsked(CallKey("e", session, call_id), name, arguments))
 
@@ -232,6 +217,9 @@ CHOICES: tuple[tuple[Callable[[Kiosk], None], int], ...] = (
     (Kiosk.look, 5),
     (Kiosk.move, 4),
     (Kiosk.trouble, 2),
+    (type_code, 6),
+    (compare, 6),
+    (people, 4),
 )
 
 
@@ -261,15 +249,16 @@ def arguments(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def main(options: argparse.Namespace) -> int:
     """The command; 0: nothing was found."""
-    began, pulses, access = time.monotonic(), 0, 0
+    began, pulses, access = time.monotonic(), 0, [0, 0, 0]
     for seed in range(options.seed, options.seed + options.sequences):
         kiosk = play(seed, options.length)
         pulses += kiosk.oracle.pulses
-        access += sum(press.used for press in kiosk.oracle.presses)
+        access = [before + more for before, more in zip(access, kiosk.oracle.used())]
         if kiosk.oracle.faults:
             print("\n".join(kiosk.story))
             print(f"seed {seed}: {kiosk.oracle.faults}")
             return 1
     took_s = time.monotonic() - began
-    print(f"{options.sequences} sequences in {took_s:.0f} s: {access} confirmations by hand, {pulses} moves, 0 faults")
+    by = f"{access[0]} confirmations by hand, {access[1]} by code, {access[2]} by staff"
+    print(f"{options.sequences} sequences in {took_s:.0f} s: {by}, {pulses} moves, 0 faults")
     return 0

@@ -9,13 +9,21 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from kioskd.config.sections import Tool
+from kioskd.core import confirm_effects as cf
+from kioskd.core import confirm_events as ce
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
 from kioskd.core.words import CallKey
+from torture.entries import Entries
+from torture.tools import WANTED
 
 # A frozen process (door.Kiosk.freeze) hears of a hold so much later; it was a hold all the same.
 SLACK_S = 4.0
+# Contacts that are not read within this refuse (core/calls.py).
+LOOK_S = 2.0
+# A process that stood still right at the end of a hold may take one for whole that was shorter by so much.
+LATE_S = 0.02
 
 
 @dataclass(slots=True)
@@ -40,6 +48,8 @@ class Story:
     void: bool = False  # cancelled by the world since it was asked
     ended: bool = False  # its outcome was recorded
     again: bool = False  # its id had been used before
+    yes_at: float | None = None  # people elsewhere said yes to it
+    no: bool = False  # ... or no, first
 
 
 @dataclass(slots=True)
@@ -48,6 +58,9 @@ class Oracle:
 
     tools: dict[str, Tool]
     presses: list[Press] = field(default_factory=list)
+    entries: Entries = field(default_factory=Entries)
+    asking: CallKey | None = None  # people elsewhere are asked about this call
+    by_staff: int = 0
     stories: dict[CallKey, Story] = field(default_factory=dict)
     session: str = ""
     soft_mute: bool = False
@@ -83,6 +96,20 @@ class Oracle:
             self.stories[event.key].held_ok_at = None if event.problem else now
         elif isinstance(event, ev.IntentCommitted) and event.key in self.stories:
             self.stories[event.key].fresh |= event.fresh
+        elif isinstance(event, ce.StaffAnswered) and event.key == self.asking and event.key in self.stories:
+            self._said(self.stories[event.key], event.ok, now)
+        else:
+            self.entries.happened(event, now)
+
+    def _said(self, story: Story, ok: bool, now: float) -> None:
+        if not ok and story.yes_at is None:
+            story.no = True
+        elif ok and story.yes_at is None and not story.no:
+            story.yes_at = now
+
+    def used(self) -> tuple[int, int, int]:
+        """How often a hand, a code and people elsewhere have confirmed."""
+        return sum(press.used for press in self.presses), self.entries.used, self.by_staff
 
     def did(self, effects: list[ef.Effect], now: float) -> None:
         """What came out of the machine."""
@@ -93,6 +120,10 @@ class Oracle:
                 self._runs(effect)
             elif isinstance(effect, ef.RecordOutcome) and effect.key in self.stories:
                 self.stories[effect.key].ended = True
+            elif isinstance(effect, (cf.AskStaff, cf.ForgetStaff)):
+                self.asking = effect.key if isinstance(effect, cf.AskStaff) else None
+            elif isinstance(effect, cf.CheckCode) and self.entries.too_many(effect, now):
+                self._wrong(effect.key, "one more code was compared than may be")
 
     def _mute(self, event: ev.MuteAsked | ev.MuteSwitched) -> None:
         if isinstance(event, ev.MuteAsked):
@@ -123,25 +154,51 @@ class Oracle:
             self._wrong(effect.key, "an intent after a cancel, or while muted")
         if effect.key.session != self.session:
             self._wrong(effect.key, "an intent for a session that is not the live one")
-        press = self._hand(tool, story, now) if tool.class_ == "access" else None
-        if tool.class_ == "access" and press is None:
-            self._wrong(effect.key, "an access line is about to move, and no new press was held for it")
-        if press is not None:
-            press.used = True
-        if tool.policy.interlocks:
-            since = story.asked_at if press is None else press.down + tool.policy.hold_ms / 1000
-            if story.held_ok_at is None or story.held_ok_at < since - 1e-9:
-                self._wrong(effect.key, "its interlocks were not read and found holding right before")
+        since = story.asked_at
+        if tool.class_ == "access":
+            proven_at = self._proven(effect.key, tool, story, now)
+            if proven_at is None:
+                self._wrong(effect.key, f"an access line is about to move, and {self._lacking(tool)}")
+            since = since if proven_at is None else proven_at
+        if tool.policy.interlocks and (story.held_ok_at is None or story.held_ok_at < since - 1e-9):
+            self._wrong(effect.key, "its interlocks were not read and found holding right before")
         if tool.policy.hours and (self.clock is None or not self.clock.trusted or self.clock.minute >= 18 * 60):
             self._wrong(effect.key, "outside its hours")
 
+    def _lacking(self, tool: Tool) -> str:
+        kinds, needed = WANTED.get(tool.name, ((), 1))
+        if kinds == ("button",):
+            return "no new press was held for it"
+        return f"not {needed} of {', '.join(kinds) or 'nothing'} confirmed it"
+
+    def _proven(self, key: CallKey, tool: Tool, story: Story, now: float) -> float | None:
+        """When it was confirmed at the earliest, by what the world knows; None: it was not. What served is used up."""
+        kinds, needed = WANTED.get(tool.name, ((), 1))
+        press = self._hand(tool, story, now) if "button" in kinds else None
+        entry = self.entries.right_one(story.asked_at, key) if "code" in kinds else None
+        yes_at = story.yes_at if "staff" in kinds and not story.no else None
+        times = [press.down + tool.policy.hold_ms / 1000] if press is not None else []
+        times += [entry.right_at] if entry is not None and entry.right_at is not None else []
+        times += [yes_at] if yes_at is not None else []
+        if len(times) < needed:
+            return None
+        if press is not None:
+            press.used = True
+        if entry is not None:
+            entry.used = True
+        self.by_staff += yes_at is not None
+        return sorted(times)[needed - 1]
+
     def _hand(self, tool: Tool, story: Story, now: float) -> Press | None:
-        hold_s = tool.policy.hold_ms / 1000 - 1e-9
+        hold_s = tool.policy.hold_ms / 1000 - LATE_S
         for press in self.presses:
             held_s = (now if press.up is None else press.up) - press.down
             asked_first = press.down > story.asked_at
-            in_time = press.down <= story.asked_at + tool.policy.confirm_s and now - press.down >= hold_s
-            recent = press.up is None or now - press.up <= SLACK_S
+            # The question comes when the contacts have been read, at most LOOK_S after the call.
+            until = story.asked_at + tool.policy.confirm_s + (LOOK_S if tool.policy.interlocks else 0.0)
+            in_time = press.down <= until and now - press.down >= hold_s
+            # Where something else is wanted too, the hand may have been the first of them.
+            recent = press.up is None or now - press.up <= SLACK_S or WANTED[tool.name][1] > 1
             if not press.used and asked_first and in_time and held_s >= hold_s and recent:
                 return press
         return None

@@ -6,55 +6,40 @@ import atexit
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
-from dataclasses import dataclass
+from collections import OrderedDict
 from typing import Callable, Mapping, Sequence
 
+from kioskd.actions import hands
 from kioskd.actions.crew import Crew, Job
+from kioskd.actions.hands import Hand, Workshop
 from kioskd.actions.interlocks import Interlocks
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.outcome import Outcome, failed
+from kioskd.actions.ration import Folded, Ration
 from kioskd.actions.relay import Relay
-from kioskd.actions.sensor import Sensor
-from kioskd.actions.staff import Staff
 from kioskd.config.sections import SecretRef, Tool
 from kioskd.core.events import ActionEnded
 from kioskd.core.house_events import InterlocksRead
-from kioskd.core.ports import InputLine, Post, RelayLine
+from kioskd.core.ports import Courier, InputLine, Post, RelayLine
 from kioskd.core.words import CallKey
 
 log = logging.getLogger(__name__)
 
-# Beyond what an action takes at its worst: then it hangs. The machine's own deadline is 30 s beyond.
-MARGIN_S = 5.0
-SENSOR_S = 5.0  # a 1-Wire bus with many thermometers takes one or two seconds (0.75 s each, data sheet DS18B20)
 LOOK_S = 1.0  # reading interlocks; the machine waits for two seconds
 # Hanging threads that are replaced; each costs about 100 kB. A guess.
 SPARES = 4
 # Keys remembered in memory besides the ledger. A session asks at most 1024 times (wire/calls.py), and only the live
 # one's calls come this far.
 MOST_KEYS = 4096
-# Refusals without an intent that are written in a minute; the rest is counted. A service may ask 200 times a
-# second, each a row and an fsync: 10 MB a minute, and a card worn out in weeks. A guess.
-MOST_REFUSALS = 60
-REFUSALS_S = 60.0
-
-Do = Callable[[CallKey, Mapping[str, object]], Outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """A tool, ready to be run.
-
-    Attributes:
-        do: does it; blocks.
-        crew: whose threads do it.
-        bound_s: when it counts as hanging.
-    """
-
-    do: Do
-    crew: Crew
-    bound_s: float
+# Outcomes that no intent precedes (refusals, mostly) and that get a row in the ledger: so many at once, then one a
+# minute. A service may ask 200 times a second, each a row and an fsync: a card worn out in weeks. A guess.
+MOST_ROWS, ROW_S = 60, 60.0
+# Lines of the audit trail about what moves nothing: so many at once, then ten an hour, and one for all the others every
+# ten minutes. At 500 bytes a line a flood then needs months to push a move out of the trail's 32 MB.
+MOST_LINES, LINE_S = 60, 360.0
+FOLDED_S = 600.0
+# Classes that move nothing: whatever a service makes of them, it must not push a move out of the trail.
+STILL = ("read", "notify")
 
 
 class Actions:
@@ -69,6 +54,7 @@ class Actions:
         kiosk_name: for staff.
         read_secret: reads a secret's text; called in a worker thread.
         contacts: by pin, for interlocks.
+        courier: the broker of the house, where there is one; started and stopped by whoever made it.
         workers: threads for sensors and staff together. Each relay has its own.
     """
 
@@ -83,13 +69,10 @@ class Actions:
         read_secret: Callable[[SecretRef], str],
         workers: int = 2,
         contacts: Mapping[str, InputLine] | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self._ledger = ledger
         self._post = post
-        self._kiosk_name = kiosk_name
-        self._read_secret = read_secret
-        self._lines = relays
-        self._inputs = inputs
         self._stopping = threading.Event()
         self._workers = Crew("kioskd-action", workers, SPARES)
         self._relays: dict[str, Relay] = {}
@@ -97,52 +80,80 @@ class Actions:
         self._lock = threading.Lock()  # for the two below: ends come from threads
         self._keys: OrderedDict[CallKey, bool] = OrderedDict()  # True: has ended
         self._counts = {"done": 0, "failed": 0, "refused_twice": 0, "refusals_unwritten": 0, "decisions_unwritten": 0}
-        self._intents: set[CallKey] = set()  # written, and their endings not yet. Loop only, as the next one
-        self._refusals: deque[float] = deque(maxlen=MOST_REFUSALS)  # when they were written
-        self._decisions: deque[float] = deque(maxlen=MOST_REFUSALS)  # ... in the audit trail
-        self._untold = 0  # decisions since then that were not
+        self._intents: set[CallKey] = set()  # written, and their endings not yet. Loop only, as the next ones
+        self._rows, self._rationed = Ration(MOST_ROWS, ROW_S), Ration(MOST_LINES, LINE_S)
+        self._folded = Folded(FOLDED_S)
+        self._classes = {tool.name: tool.class_ for tool in tools}
         guarded = [tool for tool in tools if tool.policy.interlocks]
         self._interlocks = {
             tool.name: Interlocks(tool.name, tool.policy.interlocks, contacts or {}) for tool in guarded
         }
+        self._contacts = contacts or {}
         # Of its own: a door must not wait for staff who do not answer.
         self._lookout = Crew("kioskd-look", 1, SPARES) if guarded else None
         if self._lookout is not None:
             self._crews.append(self._lookout)
         self._hands: dict[str, Hand] = {}
         self._missing: dict[str, str] = {}
+        given = (relays, inputs, post, kiosk_name, read_secret, self._stopping, self._workers)
+        self._shop = Workshop(*given, own_crew=self._own_crew, relays=self._relays, courier=courier)
         for tool in tools:
             self._prepare(tool)
+        hands.pair(self._shop, tools)
         # A process that ends without ``stop`` would freeze the relay threads in the middle of a pulse.
         atexit.register(self.halt)
+
+    def use(self, tools: Sequence[Tool], kiosk_name: str) -> None:
+        """The same tools by another policy: their actions, and the lines of their interlocks, are as they were. A tool
+        that is not among them any more is not asked for. What runs, runs on.
+        """
+        self._classes = {tool.name: tool.class_ for tool in tools}
+        for tool in tools:
+            if tool.name in self._interlocks:
+                self._interlocks[tool.name] = Interlocks(tool.name, tool.policy.interlocks, self._contacts)
+        for rename in self._shop.renames:
+            rename(kiosk_name)
 
     # -- what the corridor asks ------------------------------------------------------------------
 
     def commit(self, key: CallKey, tool: str, arguments: str) -> None:
         """Write an intent: see ``Ledger.commit``."""
         self._intents.add(key)
-        self._ledger.commit(key, tool, arguments)
+        access = self._classes.get(tool) == "access"
+        self._ledger.commit(key, tool, arguments, told=self._worth_a_line(tool), access=access)
 
     def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
-        """Write an outcome: see ``Ledger.record``. Of those that no intent precedes at most ``MOST_REFUSALS``."""
-        if key in self._intents:
-            self._intents.discard(key)
-        elif _too_many(self._refusals, time.monotonic()):
+        """Write an outcome: see ``Ledger.record``. Of those that no intent precedes only as many as ``MOST_ROWS`` says;
+        the decision's own line has told of a refusal."""
+        meant = key in self._intents
+        self._intents.discard(key)
+        if not meant and not self._rows.take(time.monotonic()):
             self._counts["refusals_unwritten"] += 1
             return
-        self._ledger.record(key, tool, outcome, reason)
+        told = self._worth_a_line(tool) if meant else outcome != "refused" and self._rationed.take(time.monotonic())
+        self._ledger.record(key, tool, outcome, reason, told=told)
 
     def audit(self, what: str, data: Mapping[str, object]) -> None:
-        """A line for the audit trail. Of what moves nothing at most ``MOST_REFUSALS`` a minute, then their number."""
-        if data.get("verdict") in ("refuse", "confirm"):
-            if _too_many(self._decisions, time.monotonic()):
-                self._untold += 1
-                self._counts["decisions_unwritten"] += 1
-                return
-        if self._untold:
-            data = {**data, "unwritten_before": self._untold}
-            self._untold = 0
-        self._ledger.audit(what, data)
+        """A line for the audit trail; of what moves nothing only as many as ``MOST_LINES`` says, then their number."""
+        now, verdict = time.monotonic(), data.get("verdict")
+        still = verdict in ("refuse", "confirm") or self._classes.get(str(data.get("tool", ""))) in STILL
+        folded = still and not self._rationed.take(now)
+        if folded:
+            self._counts["decisions_unwritten"] += 1
+            self._folded.add(f"{str(data.get('tool', ''))[:64]} {verdict or what} {data.get('code', '')}".strip(), now)
+        if not still or self._folded.due(now):
+            self._tell_folded(now)
+        if not folded:
+            self._ledger.audit(what, data)
+
+    def _tell_folded(self, now: float) -> None:
+        if folded := self._folded.take(now):
+            self._ledger.audit("folded", folded)
+
+    def _worth_a_line(self, tool: str) -> bool:
+        """Whether intent or outcome of this tool stands in the trail beside the ledger."""
+        class_ = self._classes.get(tool)
+        return class_ not in STILL or (class_ != "read" and self._rationed.take(time.monotonic()))
 
     def keep_lock(self, tool: str, for_s: float) -> None:
         """Remember a lock-out over a restart."""
@@ -195,6 +206,7 @@ class Actions:
         self.halt()
         atexit.unregister(self.halt)
         self._stopping.set()
+        self._tell_folded(time.monotonic())
         # A list, not a generator: each crew is told, also when one before it hangs.
         return all([crew.stop(max(0.0, deadline - time.monotonic())) for crew in self._crews])
 
@@ -231,69 +243,23 @@ class Actions:
         if tool.dry_run:
             self._missing[tool.name] = f"{tool.name} is on trial (dry_run): it moves nothing."
             return
-        for kind, make in KINDS.items():
-            if getattr(tool.action, kind) is not None:
-                try:
-                    self._hands[tool.name] = self._guarded(tool, make(self, tool))
-                except (LookupError, ValueError) as error:
-                    self._missing[tool.name] = f"{tool.name} cannot be run: {error.args[0]}."
-                    log.error("%s", self._missing[tool.name])
-                return
-        self._missing[tool.name] = f"{tool.name} cannot be run: its action names nothing to do."
+        try:
+            self._hands[tool.name] = self._guarded(tool, hands.make(self._shop, tool))
+        except (LookupError, ValueError) as error:
+            self._missing[tool.name] = f"{tool.name} cannot be run: {error.args[0]}."
+            log.error("%s", self._missing[tool.name])
+
+    def _own_crew(self, name: str) -> Crew:
+        self._crews.append(Crew(name, 1, 0))
+        return self._crews[-1]
 
     def _guarded(self, tool: Tool, hand: Hand) -> Hand:
         """Its interlocks once more, right before it moves: writing the intent down took time."""
-        interlocks = self._interlocks.get(tool.name)
-        if interlocks is None:
+        if tool.name not in self._interlocks:
             return hand
 
         def do(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
-            read = interlocks.read()
+            read = self._interlocks[tool.name].read()
             return hand.do(key, arguments) if read.ok else failed(read.reason)
 
         return Hand(do, hand.crew, hand.bound_s)
-
-    def _relay(self, tool: Tool) -> Hand:
-        action = tool.action.relay
-        line = self._lines.get(tool.name)
-        if action is None or line is None:
-            raise LookupError("its relay line is not there")
-        relay = Relay(line, tool.name, action.pulse_ms / 1000, action.min_gap_s, self._post)
-        self._relays[tool.name] = relay
-        # Started now: a door must not depend on whether a thread can be had at that moment.
-        crew = Crew(f"kioskd-relay-{tool.name}", 1, 0)
-        self._crews.append(crew)
-        return Hand(lambda key, arguments: relay.pulse(), crew, action.pulse_ms / 1000 + MARGIN_S)
-
-    def _sensor(self, tool: Tool) -> Hand:
-        action = tool.action.sensor
-        line = self._inputs.get(tool.name)
-        if action is None or (action.file is None and line is None):
-            raise LookupError("its input line is not there")
-        sensor = Sensor(tool.name, action, line)
-        return Hand(lambda key, arguments: sensor.read(), self._workers, SENSOR_S)
-
-    def _staff(self, tool: Tool) -> Hand:
-        action = tool.action.staff
-        if action is None:
-            raise LookupError("it has no webhook")
-        ref = action.token
-        token = None if ref is None else lambda: self._read_secret(ref)
-        staff = Staff(tool.name, action, self._kiosk_name, token, self._stopping.wait)
-        return Hand(staff.call, self._workers, staff.longest_s + MARGIN_S)
-
-
-def _too_many(times: deque[float], now: float) -> bool:
-    """Whether this refusal is one too many to be written; if not, it counts from now on."""
-    if len(times) == MOST_REFUSALS and now - times[0] < REFUSALS_S:
-        return True
-    times.append(now)
-    return False
-
-
-# One row for each kind of action: the key in the YAML, and what makes it ready.
-KINDS: Mapping[str, Callable[[Actions, Tool], Hand]] = {
-    "relay": Actions._relay,
-    "sensor": Actions._sensor,
-    "staff": Actions._staff,
-}

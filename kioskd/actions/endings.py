@@ -55,12 +55,14 @@ class Endings:
         """
         while self._waiting:
             ending = self._waiting[0]
-            if not self._first_told:
+            if ending.told and not self._first_told:
                 told = about(ending.key, ending.tool) | {"outcome": ending.outcome, "why": ending.reason[:MOST_WHY]}
                 self._trail.append("outcome", told)
                 self._first_told = True
             self._trail.sync()
-            store.record(*ending, at=self._clock(), head=self._trail.synced)
+            store.record(
+                ending.key, ending.tool, ending.outcome, ending.reason, at=self._clock(), head=self._trail.synced
+            )
             self._waiting.popleft()
             self._first_told = False
             self.recorded += 1

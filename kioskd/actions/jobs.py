@@ -8,20 +8,28 @@ from kioskd.core.words import CallKey
 
 
 class Intent(NamedTuple):
-    """One intent, to be written and answered."""
+    """One intent, to be written and answered.
+
+    Attributes:
+        told: it is a line of the audit trail too.
+        access: it gives access, and waits until the ledger's memory is beyond doubt.
+    """
 
     key: CallKey
     tool: str
     arguments: str
+    told: bool = True
+    access: bool = False
 
 
 class Ending(NamedTuple):
-    """How a call ended, to be written."""
+    """How a call ended, to be written. ``told``: it is a line of the audit trail too."""
 
     key: CallKey
     tool: str
     outcome: str
     reason: str
+    told: bool = True
 
 
 class Entry(NamedTuple):
@@ -38,7 +46,11 @@ class Lock(NamedTuple):
     for_s: float
 
 
-Job = Intent | Ending | Entry | Lock
+class Repair(NamedTuple):
+    """Texts in the ledger that are none shall be made readable; the file as it was is kept aside."""
+
+
+Job = Intent | Ending | Entry | Lock | Repair
 
 
 def about(key: CallKey, tool: str) -> dict[str, object]:

@@ -14,22 +14,21 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Callable, Mapping
 
-from kioskd.actions.endings import Endings
-from kioskd.actions.jobs import Ending, Entry, Intent, Job, Lock, about
-from kioskd.actions.trail import Trail, Unrecorded
+from kioskd.actions.book import Book
+from kioskd.actions.jobs import Ending, Entry, Intent, Job, Lock, Repair
+from kioskd.actions.trail import Unrecorded
 from kioskd.core.events import IntentCommitted, IntentFailed, PartChanged, ThreadDied
-from kioskd.core.house_events import LedgerRead
 from kioskd.core.ports import Post
 from kioskd.core.words import CallKey, PartState
 
 if TYPE_CHECKING:
-    # SQLite is loaded with it, in the ledger's own thread: it costs 2 MB and 15 ms of the start.
-    from kioskd.actions.store import Store, Unknown
+    from kioskd.actions.store import Unknown
 
 log = logging.getLogger(__name__)
 
 THREAD = "kioskd-ledger"
 PART = "ledger"
+TEXT_PART = "ledger text"
 # How often a ledger that cannot write tries whether it can again. A guess: an owner who has freed the disk is
 # answered while still looking.
 RETRY_S = 5.0
@@ -64,17 +63,12 @@ class Ledger:
         self._clock = clock
         self._retry_s = retry_s
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._trail = Trail(self._path.parent / "audit", clock)
-        self._start = dict(start or {})
-        self._endings = Endings(self._trail, clock)
+        self._book = Book(self._path, post, clock, start or {})
         self._lock = threading.Lock()  # "take no more jobs" and "one more job" exclude each other
         self._closed = "The ledger has not been started."
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        self._store: Store | None = None
-        self._begun = False  # this process has marked the intents of the one before it
-        self._unknowns: tuple[Unknown, ...] = ()
-        self._renewed = ""  # a sentence: why this ledger does not hold what came before
         self._state, self._reason, self._pruned_at = PartState.STARTING, "", 0.0
+        self._doubted = ""
         self._counts = {"committed": 0, "repeated": 0, "failed": 0, "lost": 0}
 
     def start(self) -> None:
@@ -92,16 +86,16 @@ class Ledger:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def commit(self, key: CallKey, tool: str, arguments: str) -> None:
+    def commit(self, key: CallKey, tool: str, arguments: str, *, told: bool = True, access: bool = False) -> None:
         """Write an intent. Answered by IntentCommitted when it is durable (``fresh`` False: this key has been here
-        before), else by IntentFailed."""
-        refusal = self._put(Intent(key, tool, arguments))
+        before), else by IntentFailed. ``told`` and ``access``: see jobs.Intent."""
+        refusal = self._put(Intent(key, tool, arguments, told, access))
         if refusal:
             self._post(IntentFailed(key, refusal))
 
-    def record(self, key: CallKey, tool: str, outcome: str, reason: str) -> None:
+    def record(self, key: CallKey, tool: str, outcome: str, reason: str, *, told: bool = True) -> None:
         """Write how a call ended; also one that was refused without an intent, whose key is used up by that."""
-        refusal = self._put(Ending(key, tool, outcome, reason))
+        refusal = self._put(Ending(key, tool, outcome, reason, told))
         if refusal:
             self._counts["lost"] += 1
             log.error("the outcome of %s (%s: %s) is not in the ledger: %s", tool, key, outcome, refusal)
@@ -116,26 +110,31 @@ class Ledger:
         if self._put(Lock(tool, for_s)):
             self._counts["lost"] += 1
 
+    def repair(self) -> str:
+        """Make texts readable that are none; how it went is in ``trail()``. A sentence when that cannot be begun."""
+        return self._put(Repair())
+
     def trail(self) -> dict[str, object]:
-        """See ``Trail.told``."""
-        return self._trail.told()
+        """See ``Trail.told``; ``doubt`` and ``mended``: see ``Book``."""
+        return {**self._book.trail.told(), "doubt": self._book.doubt, "mended": self._book.mended}
 
     def unknowns(self) -> tuple[Unknown, ...]:
         """What was about to move when the process before this one ended: reported, never tried again."""
-        return self._unknowns
+        return self._book.unknowns
 
     def snapshot(self) -> dict[str, object]:
         """For status: ``state reason unknown renewed unwritten`` and counts since start."""
         return {
             "state": self._state.value,
             "reason": self._reason,
-            "unknown": [f"{unknown.tool} ({unknown.key.call_id})" for unknown in self._unknowns],
-            "renewed": self._renewed,
-            "unwritten": len(self._endings),
-            "audit": self._trail.snapshot(),
+            "unknown": [f"{unknown.tool} ({unknown.key.call_id})" for unknown in self._book.unknowns],
+            "renewed": self._book.renewed,
+            "doubt": self._book.doubt,
+            "unwritten": len(self._book.endings),
+            "audit": self._book.trail.snapshot(),
             **self._counts,
-            "recorded": self._endings.recorded,
-            "lost": self._counts["lost"] + self._endings.lost,
+            "recorded": self._book.endings.recorded,
+            "lost": self._counts["lost"] + self._book.endings.lost,
         }
 
     def _put(self, job: Job) -> str:
@@ -151,8 +150,9 @@ class Ledger:
 
     def _run(self) -> None:
         try:
-            if self._try(self._opened):
-                self._try(self._opened)  # a damaged file has been put aside by now
+            if self._try(self._book.opened):
+                self._try(self._book.opened)  # a damaged file has been put aside by now
+            self._pruned_at = time.monotonic()
             while self._serve():
                 pass
         except Exception as error:  # the thread's one boundary: the house decides what to do about it
@@ -161,125 +161,85 @@ class Ledger:
             self._refuse_all("The ledger's thread has ended; kioskd must be restarted.")
             self._post(ThreadDied(THREAD, repr(error)))
         finally:
-            self._close()
-            self._trail.close()
+            self._book.close()
+            self._book.trail.close()
 
     def _serve(self) -> bool:
         """One job, or one look whether the disk works again. False: stopped."""
-        running = self._state is PartState.RUNNING and not self._endings
+        running = self._state is PartState.RUNNING and not self._book.endings
         prune_s = max(0.0, self._pruned_at + PRUNE_S - time.monotonic())
-        idle_s = SYNC_S if running and self._trail.unsynced else prune_s if running else self._retry_s
+        idle_s = SYNC_S if running and self._book.trail.unsynced else prune_s if running else self._retry_s
         try:
             job = self._jobs.get(timeout=idle_s)
         except Empty:
-            self._try(self._trail.sync if idle_s == SYNC_S else self._prove)
+            self._try(self._book.trail.sync if idle_s == SYNC_S else self._prove)
             return True
         if isinstance(job, Intent):
             self._commit(job)
         elif isinstance(job, Ending):
-            self._endings.add(job)
-            self._try(self._catch_up)
+            self._book.endings.add(job)
+            self._try(self._book.catch_up)
         elif isinstance(job, Entry):
-            self._try(partial(self._trail.append, job.what, job.data))
+            self._try(partial(self._book.trail.append, job.what, job.data))
         elif isinstance(job, Lock):
-            self._try(partial(self._lock_out, job))
+            self._try(partial(self._book.lock_out, job))
+        elif isinstance(job, Repair):
+            self._try(self._book.repair)
         else:
-            self._try(self._catch_up)
-            self._try(self._trail.sync)
+            self._try(self._book.catch_up)
+            self._try(self._book.trail.sync)
         return job is not None
 
     def _commit(self, intent: Intent) -> None:
-        fresh = False
+        fresh, doubt = False, ""
 
         def write() -> None:
-            nonlocal fresh
-            # A key that was refused while the disk was full must be in the file before anybody asks whether it is new.
-            self._catch_up()
-            fresh = self._opened().intend(intent.key, intent.tool, intent.arguments, self._clock())
-            if fresh:
-                self._trail.append("intent", about(intent.key, intent.tool))
-                self._trail.sync()
+            nonlocal fresh, doubt
+            self._book.opened()
+            doubt = self._book.doubt if intent.access else ""
+            fresh = not doubt and self._book.intend(intent)
 
-        trouble = self._try(write)
+        trouble = self._try(write) or doubt
         if trouble:
             self._post(IntentFailed(intent.key, trouble))
             return
         self._counts["committed" if fresh else "repeated"] += 1
         self._post(IntentCommitted(intent.key, fresh))
 
-    def _lock_out(self, lock: Lock) -> None:
-        self._opened().lock(lock.tool, self._clock(), lock.for_s)
-
-    def _catch_up(self) -> None:
-        self._endings.write(self._opened())
-
     def _prove(self) -> None:
         """Nothing asks: does writing work (again), and is anything old enough to be forgotten?"""
-        self._catch_up()
-        store = self._opened()
-        store.prove(self._clock())
-        self._trail.prove()
+        self._book.prove()
         if time.monotonic() - self._pruned_at >= PRUNE_S:
-            store.prune(self._clock())
+            self._book.prune()
             self._pruned_at = time.monotonic()
 
     def _try(self, write: Callable[[], object]) -> str:
         """Do it; empty, or the sentence that says why it could not be done. The file is opened anew next time."""
         from sqlite3 import Error
-        from kioskd.actions.store import Damaged, advice, is_damage, put_aside
+        from kioskd.actions.aside import advice, is_damage, put_aside
+        from kioskd.actions.store import Damaged
 
         try:
             write()
         except (Error, OSError, Damaged) as error:
             self._counts["failed"] += 1
-            self._close()
+            self._book.close()
             if isinstance(error, Unrecorded):
                 self._claim(PartState.FAILED, str(error))
                 return str(error)
             damaged = isinstance(error, Damaged) or (isinstance(error, Error) and is_damage(error))
             if damaged:
-                trouble, self._renewed = put_aside(self._path, str(error), self._renewed)
+                trouble, self._book.renewed = put_aside(self._path, str(error), self._book.renewed)
             else:
                 trouble = advice(self._path, error)
             self._claim(PartState.FAILED, trouble)
             return trouble
-        if self._store is not None and not self._trail.problem:  # one of the two alone is not enough
-            self._claim(PartState.RUNNING, self._renewed)
+        if self._book.store is not None and not self._book.trail.problem:  # one of the two alone is not enough
+            self._claim(PartState.RUNNING, self._book.renewed)
+        if self._book.doubt != self._doubted:
+            self._doubted = self._book.doubt
+            self._post(PartChanged(TEXT_PART, PartState.FAILED if self._doubted else PartState.RUNNING, self._doubted))
         return ""
-
-    # -- the file --------------------------------------------------------------------------------
-
-    def _opened(self) -> Store:
-        from kioskd.actions.store import Store
-
-        if self._store is not None and self._store.moved:
-            self._renewed = f"The ledger {self._path} was moved or deleted while kioskd ran; a new one was begun."
-            self._close()
-        if self._store is None:
-            self._store = Store(self._path)
-            self._begin(self._store)
-        return self._store
-
-    def _begin(self, store: Store) -> None:
-        """Once in a process: what the one before left open is unknown, and is never tried again."""
-        if self._begun:
-            return
-        self._trail.expect(store.head())
-        self._trail.append("start", self._start)
-        runs, locks = store.runs(self._clock()), store.locks(self._clock())
-        self._unknowns = store.give_up(self._clock())
-        self._begun = True
-        self._post(LedgerRead(runs, locks))
-        for unknown in self._unknowns:
-            log.warning("whether %s (%s) was done is unknown: kioskd ended meanwhile", unknown.tool, unknown.key)
-            self._trail.append("unknown", about(unknown.key, unknown.tool))
-        store.prune(self._clock())
-        self._pruned_at = time.monotonic()
-
-    def _close(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
 
     def _claim(self, state: PartState, reason: str) -> None:
         if (state, reason) == (self._state, self._reason):

@@ -20,8 +20,10 @@ RELEASE_TRIES = 5
 RELEASE_PAUSE_S = 0.02
 # ``stop`` does not wait longer than this for a thread that is inside the line.
 LOCK_S = 0.2
-# The bounds of ``pulse_ms`` in the configuration, held here once more.
-LONGEST_PULSE_S = 60.0
+# The bound of ``longest_on_ms`` in the configuration, held here once more.
+LONGEST_ON_S = 600.0
+# Of all relays: whether two may be on together is decided by one of them at a time. Held for microseconds.
+_CLAIMS = threading.Lock()
 
 
 class Relay:
@@ -30,10 +32,11 @@ class Relay:
     Args:
         line: what moves.
         name: the tool's name; RelaySwitched carries it.
-        pulse_s: seconds from energising to release; also the longest the line stays on.
+        pulse_s: seconds from energising to release.
         min_gap_s: least seconds from the begin of one pulse to the begin of the next.
         post: gets RelaySwitched when the line has really changed, and PartChanged when it does not let go.
         clock: monotonic seconds.
+        longest_s: it is never on for longer; None: ``pulse_s``.
     """
 
     def __init__(
@@ -44,9 +47,12 @@ class Relay:
         min_gap_s: float,
         post: Post,
         clock: Callable[[], float] = time.monotonic,
+        longest_s: float | None = None,
     ) -> None:
-        if not 0.0 < pulse_s <= LONGEST_PULSE_S:
-            raise ValueError(f"a pulse of {pulse_s} s: it must be above 0 and at most {LONGEST_PULSE_S:g} s")
+        longest_s = pulse_s if longest_s is None else longest_s
+        if not 0.0 < pulse_s <= longest_s <= LONGEST_ON_S:
+            most_s = min(longest_s, LONGEST_ON_S)
+            raise ValueError(f"a pulse of {pulse_s} s: it must be above 0 and at most {most_s:g} s")
         self._line = line
         self._name = name
         self._pulse_s = pulse_s
@@ -54,7 +60,10 @@ class Relay:
         self._post = post
         self._clock = clock
         self._stopping = threading.Event()
-        self._claim_lock = threading.Lock()
+        self._longest_s = longest_s
+        self._rivals: dict[Relay, float] = {}  # never on together with this one, and how long apart
+        self._off_at: float | None = None
+        self._tell_lock = threading.Lock()
         self._line_lock = threading.Lock()
         self._running = False
         self._told_on = False
@@ -63,28 +72,40 @@ class Relay:
         self.pulses = 0
         self.refused = 0
 
-    def pulse(self) -> Outcome:
-        """Energise, wait, release. Blocks for ``pulse_s``; runs in a thread of this relay's own, so that the pulse
-        ends on time whatever the loop or another action does."""
-        refusal = self._claim()
+    def never_with(self, other: Relay, apart_s: float) -> None:
+        """These two are never on together, and the one is off for ``apart_s`` before the other is energised.
+
+        Before either of them is used.
+        """
+        for one, rival in ((self, other), (other, self)):
+            one._rivals[rival] = max(apart_s, one._rivals.get(rival, 0.0))
+
+    def pulse(self, seconds: float | None = None) -> Outcome:
+        """Energise, wait, release. Blocks for ``seconds`` (None: ``pulse_s``), and before that until its rivals have
+        been off for long enough; runs in a thread of this relay's own, so that the pulse ends on time whatever the
+        loop or another action does. The line has a thread that releases it if this one is held up (lines/fuse.py)."""
+        pulse_s = self._pulse_s if seconds is None else seconds
+        refusal = self._claim(pulse_s)
         if refusal:
             self.refused += 1
             return failed(refusal)
         cut_short = False
         try:
-            trouble = self._energise()
+            trouble = self._alone() or self._energise()
             if not trouble:
-                cut_short = self._stopping.wait(self._pulse_s)
+                cut_short = self._stopping.wait(pulse_s)
         finally:
             # Also on the way of an exception: nothing leaves this function with the line on.
             stuck = self._release()
-            self._running = False
+            with _CLAIMS:
+                self._running = False
+                self._off_at = self._clock()
         if stuck:
             return failed(f"{self._name} may still be energised: {stuck}")
         if trouble:
             return failed(trouble)
         reason = "The pulse was cut short, because kioskd ended." if cut_short else ""
-        return Outcome(True, json.dumps({"pulse_ms": round(self._pulse_s * 1000)}), "", reason)
+        return Outcome(True, json.dumps({"pulse_ms": round(pulse_s * 1000)}), "", reason)
 
     def stop(self) -> None:
         """Release at once, and never energise again. Any thread; idempotent."""
@@ -106,19 +127,37 @@ class Relay:
             "stuck": self._stuck,
         }
 
-    def _claim(self) -> str:
+    def _claim(self, pulse_s: float) -> str:
         """Take the relay for one pulse; else a sentence."""
+        if not 0.0 < pulse_s <= self._longest_s:
+            return f"{self._name} can be on for at most {self._longest_s:g} s, and for more than 0 s."
         now = self._clock()
-        with self._claim_lock:
+        with _CLAIMS:
             if self._stopping.is_set():
                 return "kioskd is ending; nothing moves any more."
             if self._running:
                 return f"{self._name} is being pulsed already."
             if self._last_at is not None and not now - self._last_at >= self._min_gap_s:
                 return f"{self._name} was pulsed less than {self._min_gap_s:g} s ago (min_gap_s)."
+            for rival in self._rivals:
+                if rival._running or rival._stuck:
+                    return f"{rival._name} is on at the moment, and {self._name} is never on together with it."
             self._running = True
             self._last_at = now
             return ""
+
+    def _alone(self) -> str:
+        """Wait until the rivals have been off for long enough, and see that they are; else a sentence.
+
+        This relay is taken by now, so none of them can be energised meanwhile.
+        """
+        for rival, apart_s in self._rivals.items():
+            if rival._off_at is not None:
+                self._stopping.wait(max(0.0, rival._off_at + apart_s - self._clock()))
+        for rival in self._rivals:
+            if rival._reads_on(otherwise=True):
+                return f"{rival._name} reads energised, or cannot be read; {self._name} is never on together with it."
+        return ""
 
     def _energise(self) -> str:
         trouble = ""
@@ -174,7 +213,7 @@ class Relay:
         self._post(PartChanged(f"relay {self._name}", state, f"{stuck} Cut its supply by hand." if stuck else ""))
 
     def _tell(self, on: bool) -> None:
-        with self._claim_lock:
+        with self._tell_lock:
             changed, self._told_on = self._told_on != on, on
         if changed:
             self._post(RelaySwitched(self._name, on, self._clock()))

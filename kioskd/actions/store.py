@@ -5,31 +5,24 @@ What this module returned from is on the disk, as far as the disk tells the trut
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sqlite3
-import time
 from pathlib import Path
 from typing import NamedTuple
 
+from kioskd.actions.aside import sync_directory
 from kioskd.actions.chain import Head
+from kioskd.actions.kept import kept
 from kioskd.core.words import CallKey
 
 RETENTION_S = 30 * 86_400.0
 # What limits look back on after a restart: the longest ``policy.rate.per_s``, and a bound.
 LONGEST_RATE_S = 86_400.0
 MOST_RUNS = 1000
-MOST_ARGUMENT_BYTES = 2 * 1024
 MOST_TEXT = 500
-# A dying card may damage one ledger after the other; a few of them tell the story. A guess.
-MOST_ASIDE = 5
 # Another writer (sqlite3 in somebody's shell) may hold the file for a moment. An intent, its outcome and the last try
 # at the end must fit into the second that SIGTERM leaves us; readers never hold it (WAL).
 BUSY_S = 0.25
-
-# A name that holds one of these is a secret, or as good as one.
-_SECRET = re.compile(r"pass|pin(?![a-z])|code|secret|token|key|otp", re.IGNORECASE)
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -65,6 +58,12 @@ ON CONFLICT DO UPDATE SET
     outcome_at = iif(outcome IS NULL, excluded.outcome_at, outcome_at),
     outcome = coalesce(outcome, excluded.outcome)
 """
+# Text columns by table, as Store.mend makes them readable again.
+_TEXTS = {
+    "calls": "endpoint session call_id tool arguments outcome reason".split(),
+    "locks": ["tool"],
+    "trail": ["hash"],
+}
 _UNKNOWN = "kioskd ended before the outcome was known; it is not tried again"
 
 
@@ -98,9 +97,11 @@ class Store:
             self._inode = os.fstat(descriptor).st_ino
         finally:
             os.close(descriptor)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
         self._path = path
+        self.odd = 0  # texts read so far that were not UTF-8: somebody else wrote them, or the storage did
         self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        self._db.text_factory = self._text
         try:
             self._prepare()
         except (sqlite3.Error, Damaged):
@@ -116,6 +117,13 @@ class Store:
         self._db.executescript(_TABLES)
         if self._db.execute(_ODD).fetchone():
             raise Damaged("a value is of another kind than was written")
+
+    def _text(self, raw: bytes) -> str:
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            self.odd += 1
+            return raw.decode("utf-8", "backslashreplace")
 
     def intend(self, key: CallKey, tool: str, arguments: str, at: float) -> bool:
         """Write that this call is about to move something. False: its id is known already, nothing may move."""
@@ -171,6 +179,34 @@ class Store:
             self._db.execute(sql, (_UNKNOWN, at))
         return tuple(Unknown(CallKey(*row[:3]), row[3], row[4]) for row in rows)
 
+    def copy_to(self, aside: Path) -> None:
+        """A copy of the whole file as it is, with its mode."""
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        copy = sqlite3.connect(aside)
+        try:
+            self._db.backup(copy)
+        finally:
+            copy.close()
+
+    def mend(self) -> int:
+        """Make every text readable again, all at once or none; how many rows were not. Used-up ids stay used up."""
+        self._db.create_function("odd", 1, _is_odd, deterministic=True)
+        self._db.create_function("readable", 1, _readable, deterministic=True)
+        rows = 0
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for table, columns in _TEXTS.items():
+                sets = ", ".join(f"{name} = readable(CAST({name} AS BLOB))" for name in columns)
+                odd = " OR ".join(f"odd(CAST({name} AS BLOB))" for name in columns)
+                rows += self._db.execute(f"UPDATE OR REPLACE {table} SET {sets} WHERE {odd}").rowcount
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self.odd = 0
+        return rows
+
     def prune(self, at: float) -> int:
         """Forget what is older than the retention; how many rows that were."""
         sql = "DELETE FROM calls WHERE outcome IS NOT NULL AND coalesce(intent_at, outcome_at) < ?"
@@ -218,83 +254,17 @@ def read_head(path: str) -> Head | None:
     return Head(*row) if row and isinstance(row[0], int) else None
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file's content is at fault, and not the disk's room or rights."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def advice(path: Path, error: Exception) -> str:
-    """What is wrong, and what the owner can do about it."""
-    text = getattr(error, "strerror", None) or str(error)
-    return (
-        f"The ledger {path} cannot be written ({text}); nothing moves until it can. Free the disk, or see its rights."
-    )
-
-
-def move_aside(path: Path) -> Path:
-    """Keep a damaged ledger under a name with the time in it, and of the older ones ``MOST_ASIDE``; where it is now."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    number = 0
-    while (aside := path.with_name(f"{path.name}.damaged-{stamp}{f'-{number}' if number else ''}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm", ""):  # the ledger itself last: until then the next start finds it damaged again
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            os.replace(part, aside.with_name(aside.name + suffix))
-    old = sorted(path.parent.glob(f"{path.name}.damaged-*"), key=lambda one: one.stat().st_mtime)
-    for one in old[: -3 * MOST_ASIDE]:  # each may have its -wal and -shm
-        one.unlink()
-    _sync_directory(path.parent)
-    return aside
-
-
-def put_aside(path: Path, found: str, renewed: str) -> tuple[str, str]:
-    """Keep a damaged ledger for whoever wants to look; the next write begins a new one.
-
-    That forgets which call ids were used, which is safe: a session's id is new on every connect, policy refuses calls
-    of any session but the live one, and within one process Actions runs no key twice.
-
-    Returns:
-        the sentence about it, and why the ledger in use does not hold what came before (as before, if it stays).
-    """
+def _is_odd(raw: bytes | None) -> bool:
     try:
-        aside = move_aside(path)
-    except OSError as error:
-        return f"The ledger {path} is damaged ({found}) and cannot be moved aside: {error.strerror}.", renewed
-    sentence = (
-        f"The ledger was damaged ({found}) and lies in {aside} now; a new one was begun, earlier calls are not in it. "
-        "Look at the storage of this device."
-    )
-    return sentence, sentence
+        return raw is not None and raw.decode() is None
+    except UnicodeDecodeError:
+        return True
 
 
-def kept(arguments: str) -> str:
-    """What is kept of a call's arguments: secrets masked, at most ``MOST_ARGUMENT_BYTES``."""
-    try:
-        values = json.loads(arguments) if arguments.strip() else {}
-    except (ValueError, RecursionError):
-        return f"<{len(arguments)} characters that are not JSON>"
-    # ASCII: one byte a character, and lone surrogates stay writable.
-    text = json.dumps(_masked(values))
-    return text if len(text) <= MOST_ARGUMENT_BYTES else text[: MOST_ARGUMENT_BYTES - 3] + "..."
-
-
-def _masked(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: "***" if _SECRET.search(name) else _masked(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_masked(inner) for inner in value]
-    return value
+def _readable(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.decode("utf-8", "backslashreplace")
 
 
 def _texts(*texts: str) -> tuple[str, ...]:
     """Writable and bounded. Keys that differ only beyond the bound count as the same one: refused, not run twice."""
     return tuple(text.encode("utf-8", "backslashreplace").decode()[:MOST_TEXT] for text in texts)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

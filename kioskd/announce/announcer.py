@@ -50,6 +50,7 @@ class Announcement:
 
     Attributes:
         number: counted from 1.
+        page: it calls somebody.
         state: renders, waits, plays; then played, cut, given up or failed.
         by: "house" or "local"; empty while nobody has spoken it.
         seconds: how long it plays.
@@ -59,6 +60,7 @@ class Announcement:
     number: int
     text: str
     voice: str
+    page: bool = False
     state: str = RENDERS
     by: str = ""
     seconds: float = 0.0
@@ -102,8 +104,8 @@ class Announcer:
 
     # -- whoever asks ----------------------------------------------------------------------------
 
-    def say(self, text: str, voice: str = "") -> dict[str, object]:
-        """Begin one; how it stands.
+    def say(self, text: str, voice: str = "", page: bool = False) -> dict[str, object]:
+        """Begin one; how it stands. ``page``: it calls somebody.
 
         Raises:
             ValueError: the text or the voice cannot be spoken, or too many are on their way; a sentence.
@@ -117,7 +119,7 @@ class Announcer:
         if sum(one.state not in OVER for one in self._known) >= MOST_WAITING:
             raise ValueError(f"{MOST_WAITING} announcements are on their way; wait until one has been spoken")
         self._number += 1
-        one = Announcement(self._number, words, voice)
+        one = Announcement(self._number, words, voice, page)
         self._known.append(one)
         if len(self._known) > REMEMBERED:
             self._known.remove(next(known for known in self._known if known.state in OVER))  # not one on its way
@@ -148,6 +150,10 @@ class Announcer:
             "ended": {name.replace(" ", "_"): count for name, count in self.counts.items()},
         }
 
+    def use(self, renderer: Renderer) -> None:
+        """Another renderer, from the next announcement on."""
+        self._renderer = renderer
+
     async def aclose(self) -> None:
         """Give everything up; also twice."""
         tasks = list(self._tasks.values())
@@ -163,7 +169,7 @@ class Announcer:
             rendered = await self._renderer.render(one.text, one.voice)
             one.recording, one.by, one.note = rendered.recording, rendered.by, rendered.problem
             one.seconds, one.state = rendered.recording.seconds, WAITS
-            self._post(AnnouncementRendered(one.number))
+            self._post(AnnouncementRendered(one.number, one.page))
             await asyncio.sleep(self._wait_s)
             if one.state == WAITS:
                 self._post(AnnouncementDropped(one.number))

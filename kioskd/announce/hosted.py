@@ -27,6 +27,7 @@ class Hosted:
     Args:
         new_id: a fresh id for each request, letters and digits.
         stalled_s: a service that says nothing for so long in the middle of a text has failed.
+        asked: told of each piece of text that was sent: that is what is billed.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Hosted:
         service: AnnounceService,
         new_id: Callable[[], str],
         stalled_s: float = STALLED_S,
+        asked: Callable[[str], object] = len,
     ) -> None:
         self._dial, self._section, self._service = dial, section, service
-        self._new_id, self._stalled_s = new_id, stalled_s
+        self._new_id, self._stalled_s, self._asked = new_id, stalled_s, asked
 
     async def speak(self, text: str, voice: str = "") -> Recording:
         """A plain text, whole. Long ones go in pieces, over one socket where the service keeps it open.
@@ -101,6 +103,7 @@ class Hosted:
     async def _one(self, socket: Socket, speech: Speech, request: Request) -> bytes:
         """One request, from its frame to its ``complete``."""
         await socket.send(speech.ask(request))
+        self._asked(request.text)
         sound = []
         while True:
             try:

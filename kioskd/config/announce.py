@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kioskd.config.option import option
+from kioskd.config.road import ServiceProxy
 from kioskd.config.secretref import SecretRef
 from kioskd.wire.lightning_offer import FASTEST, LANGUAGES, MODELS, SLOWEST, URL
 
@@ -16,6 +17,7 @@ class AnnounceService:
     url: str = option("where the voice is reached", URL)
     model: str = option("which model of it speaks", MODELS[0], choices=MODELS)
     key: SecretRef | None = option("where the API key lies", None)
+    proxy: ServiceProxy | None = option("the way there; default: HTTPS_PROXY and NO_PROXY", None)
     deadline_s: float = option(
         "what it has not spoken whole within this time the local voice speaks", 15.0, low=1, high=60
     )

@@ -21,12 +21,17 @@ class Limits:
 class ServiceBudget:
     """What one service may be used for, and what it costs."""
 
-    service: str = option("which one: its dialect and its place in the list of services, as in hydra-1", applies="live")
+    service: str = option(
+        "which one: its dialect and its place in the list of services, as in hydra-1; or announce", applies="live"
+    )
     price_per_minute: float | None = option(
         "of a minute in session; default: budget.price_per_minute", None, low=0, high=10_000, applies="live"
     )
     price_per_turn: float | None = option(
         "of what a visitor says once; default: budget.price_per_turn", None, low=0, high=10_000, applies="live"
+    )
+    price_per_1000_characters: float = option(
+        "of what is announced, for the service announce", 0.0, low=0, high=10_000, applies="live"
     )
     hour: Limits = option("most in an hour, of this service alone", Limits())
     day: Limits = option("most in a day, of this service alone", Limits())

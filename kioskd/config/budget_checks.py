@@ -14,6 +14,7 @@ from kioskd.config.sections import Config
 def budget(config: Config, lines: Lines) -> Iterator[Finding]:
     """Every finding about the budget as a whole."""
     names = [f"{endpoint.dialect}-{number}" for number, endpoint in enumerate(config.service, start=1)]
+    names += ["announce"] if config.announce.service is not None else []
     yield from _services(config.budget, names)
     yield from _limits(config.budget)
     yield from _consequence(config.budget, [endpoint.dialect for endpoint in config.service])
@@ -38,7 +39,7 @@ def _limits(section: Budget) -> Iterator[Finding]:
     costly = section.price_per_minute or section.price_per_turn
     groups = [("budget", section.hour, section.day, costly)]
     for index, one in enumerate(section.services):
-        own = one.price_per_minute or one.price_per_turn
+        own = one.price_per_minute or one.price_per_turn or one.price_per_1000_characters
         groups.append((f"budget.services[{index}]", one.hour, one.day, own or costly))
     anything = any(group[3] for group in groups)
     for path, hour, day, price in groups:

@@ -15,17 +15,21 @@ from kioskd.config.announce_checks import announce as check_announce
 from kioskd.config.announce_checks import spoken_cue
 from kioskd.config.board import board as check_board
 from kioskd.config.budget_checks import budget as check_budget
+from kioskd.config.confirm_checks import confirmations as check_confirmations
 from kioskd.config.cuefile import SILENT, TONE, cue_problem, said
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import join, keys, words
 from kioskd.config.metrics_checks import metrics as check_metrics
+from kioskd.config.panel_checks import panel as check_panel
 from kioskd.config.pins import line_of, pins
 from kioskd.config.policy_checks import policies as check_policies
+from kioskd.config.purpose_checks import purpose as check_purpose
 from kioskd.config.road_checks import road as check_road
 from kioskd.config.sections import Config, SecretRef
 from kioskd.config.secrets import LOOKS_SECRET
 from kioskd.config.service_checks import services as check_services
 from kioskd.config.sound_checks import sound as check_sound
+from kioskd.config.staff_checks import mqtt as check_mqtt
 from kioskd.config.tool_checks import tools as check_tools
 
 IDLE_LIMIT_S = 30.0  # Hydra closes a session after this long without a frame (Hydra reference A9)
@@ -43,7 +47,7 @@ def check(config: Config, lines: Lines) -> Iterator[Finding]:
         _talk,
         _audio,
         _cues,
-        _lamp,
+        check_panel,
         _pins,
         _secrets,
         _paths,
@@ -52,8 +56,11 @@ def check(config: Config, lines: Lines) -> Iterator[Finding]:
         check_announce,
         check_board,
         check_metrics,
+        check_mqtt,
         check_tools,
         check_policies,
+        check_confirmations,
+        check_purpose,
     ):
         yield from part(config, lines)
 
@@ -110,24 +117,6 @@ def _cues(config: Config, lines: Lines) -> Iterator[Finding]:
             yield Finding(at, f"must be {TONE}, {SILENT}, say:TEXT or the path of a WAV file")
         elif _is_path(value) and (problem := cue_problem(value)) is not None:
             yield Finding(at, f"{value} {problem}; until it is put right the built-in tone is played", warning=True)
-
-
-def _lamp(config: Config, lines: Lines) -> Iterator[Finding]:
-    lamp = config.panel.lamp
-    if lamp is None:
-        return
-    colours = {name: getattr(lamp, name) for name in ("red", "green", "blue")}
-    given = [name for name, pin in colours.items() if pin is not None]
-    missing = [name for name, pin in colours.items() if pin is None]
-    at, needs = "panel.lamp", tuple(f"panel.lamp.{name}" for name in ("single", "red", "green", "blue"))
-    if lamp.single is not None and given:
-        yield Finding(at, f"has single and {words(given, 'and')}; it is either one lamp or three", needs)
-    elif lamp.single is None and not given:
-        yield Finding(at, "has no line; give single, or red, green and blue", needs)
-    elif given and missing:
-        yield Finding(
-            at, f"has {words(given, 'and')} but not {words(missing, 'and')}; a colour lamp needs three", needs
-        )
 
 
 def _pins(config: Config, lines: Lines) -> Iterator[Finding]:

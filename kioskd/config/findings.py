@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Mapping, NamedTuple
 
+from kioskd.config.means import means
 from kioskd.config.sections import Tool
 
 
@@ -44,7 +45,5 @@ def parent(path: str) -> str:
 
 
 def confirms(tool: Tool) -> bool:
-    """Whether a person must press the button before this tool runs (the default depends on the class)."""
-    if tool.policy.confirm is None:
-        return tool.class_ == "access"
-    return tool.policy.confirm == "button"
+    """Whether a person must confirm before this tool runs (the default depends on the class)."""
+    return means(tool).needed > 0

@@ -54,20 +54,31 @@ class Loaded:
 
 def load(path: str, *also: Also) -> Loaded:
     """Read and check a file. A file that cannot be read is a problem, too; nothing is raised. Blocks on the disk."""
+    return take(path, *also)[0]
+
+
+def take(path: str, *also: Also) -> tuple[Loaded, bytes]:
+    """The same, with what was read."""
     try:
         data, _ = read_at_most(path, MOST_BYTES)
     except OSError as error:
-        return _refused(path, f"cannot be read: {(error.strerror or 'unknown fault').lower()}{_advice(path, error)}")
+        why = f"cannot be read: {(error.strerror or 'unknown fault').lower()}{_advice(path, error)}"
+        return _refused(path, why), b""
     except ValueError as error:  # a path with a NUL in it
-        return _refused(path, f"cannot be read: {error}")
+        return _refused(path, f"cannot be read: {error}"), b""
+    return weigh(data, path, *also), data
+
+
+def weigh(data: bytes, name: str, *also: Also) -> Loaded:
+    """Check what was read of a file; ``name`` stands for it in the problems. Never raises."""
     if len(data) > MOST_BYTES:
-        return _refused(path, f"is larger than {MOST_BYTES >> 20} MiB; this is not a configuration")
+        return _refused(name, f"is larger than {MOST_BYTES >> 20} MiB; this is not a configuration")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        return _refused(path, "this line is not UTF-8 text; save the file as UTF-8", line)
-    return parse(text, path, *also)
+        return _refused(name, "this line is not UTF-8 text; save the file as UTF-8", line)
+    return parse(text, name, *also)
 
 
 def parse(text: str, name: str, *also: Also) -> Loaded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Iterator
 
 from kioskd.config.findings import Finding, Lines
@@ -21,3 +22,15 @@ def metrics(config: Config, lines: Lines) -> Iterator[Finding]:
     if settings.file is not None and not (os.path.isabs(settings.file) and settings.file.endswith(".prom")):
         sentence = "must be an absolute path that ends in .prom: node_exporter reads no other files"
         yield Finding("metrics.file", sentence)
+    yield from _mqtt(config)
+
+
+def _mqtt(config: Config) -> Iterator[Finding]:
+    mqtt = config.mqtt
+    if mqtt is None or mqtt.discovery is None:
+        return
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", mqtt.discovery):
+        yield Finding("mqtt.discovery", "must be the beginning of a topic, as homeassistant: no wildcards, no spaces")
+    if not mqtt.state:
+        sentence = "Home Assistant is told of nothing that ever speaks; set state: true"
+        yield Finding("mqtt.discovery", sentence, ("mqtt.state",), warning=True)

@@ -17,6 +17,8 @@ def pins(config: Config) -> Iterator[tuple[str, str]]:
     for name, button in (("talk", panel.talk), ("mute", panel.mute)):
         if button is not None:
             yield f"panel.{name}.pin", button.pin
+    for index, push in enumerate(panel.buttons):
+        yield f"panel.buttons[{index}].pin", push.pin
     lamp = panel.lamp if panel.lamp is not None else Lamp()
     for name in ("single", "red", "green", "blue"):
         if getattr(lamp, name) is not None:
@@ -25,12 +27,25 @@ def pins(config: Config) -> Iterator[tuple[str, str]]:
         for name, action in (("relay", tool.action.relay), ("sensor", tool.action.sensor)):
             if action is not None and action.pin is not None:
                 yield f"tools[{index}].action.{name}.pin", action.pin
-    yield from _interlocks(config)
+        staff = tool.action.staff
+        if staff is not None and staff.bell is not None and staff.bell.pin is not None:
+            yield f"tools[{index}].action.staff.bell.pin", staff.bell.pin
+    yield from _inputs(config)
+    keypad = config.confirm.keypad
+    if keypad is not None:
+        for name, lines in (("rows", keypad.rows), ("columns", keypad.columns)):
+            yield from ((f"confirm.keypad.{name}[{place}]", pin) for place, pin in enumerate(lines))
+    if config.power.pin is not None:
+        yield "power.pin", config.power.pin
 
 
-def _interlocks(config: Config) -> Iterator[tuple[str, str]]:
-    """Each line once: the fire alarm's contact may forbid several tools, and a sensor may tell of the door's."""
+def _inputs(config: Config) -> Iterator[tuple[str, str]]:
+    """Each line once: the fire alarm's contact may forbid several tools, sensor and panel may tell of the door's."""
     seen = {tool.action.sensor.pin for tool in config.tools if tool.action.sensor is not None}
+    for index, contact in enumerate(config.panel.contacts):
+        if contact.pin not in seen:
+            seen.add(contact.pin)
+            yield f"panel.contacts[{index}].pin", contact.pin
     for index, tool in enumerate(config.tools):
         for place, interlock in enumerate(tool.policy.interlocks):
             if interlock.pin not in seen:

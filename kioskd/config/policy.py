@@ -40,9 +40,16 @@ class Policy:
 
     allow: bool = option("nothing is allowed that is not allowed here", False, applies="live")
     confirm: str | None = option(
-        "button: a new press, held; none. Default: button for access, none for the others",
+        "button: a new press, held; code: entered on the keypad; staff: somebody elsewhere says yes; none; or all_of, "
+        "any_of, two_of those in confirm_by. Default: button for access, none for the others",
         None,
-        choices=("button", "none"),
+        choices=("button", "code", "staff", "none", "all_of", "any_of", "two_of"),
+        applies="live",
+    )
+    confirm_by: tuple[str, ...] = option(
+        "for all_of, any_of and two_of: which (button, code, staff)",
+        (),
+        choices=("button", "code", "staff"),
         applies="live",
     )
     access_without_confirmation: bool = option(

@@ -23,11 +23,13 @@ from kioskd.config.sections import (
     Ops,
     Panel,
     Policy,
+    Power,
     SecretRef,
     SensorAction,
 )
 from kioskd.config.road import ServiceProxy
 from kioskd.config.show import emit, plain, scalar
+from kioskd.config.suggested import ACTIONS
 
 _WIDTH = 100
 _HEAD = """\
@@ -36,10 +38,11 @@ _HEAD = """\
 # A line that begins with '#' and a key, as in '#volume: 1.0', shows a default or an example:
 # take the '#' away to change it, and those of the lines that begin with '#  ' right below it. In brackets
 # behind each key: its bounds or choices, its default, and what a change touches - what is live, the next
-# session, or what only a restart changes. This version reads the file when it starts: restart kioskd
-# after any change.
+# session, or what only a restart changes.
 #
 #   kioskd check FILE     every mistake at once, each with its line
+#   kioskctl apply FILE   check it, try it, watch the kiosk, keep it or go back by itself
+#   kioskctl reload       read this file again, after an edit in place
 #   kioskd config         all values in effect
 """
 
@@ -58,7 +61,16 @@ EXAMPLE: Mapping[str, Any] = {
     "talk": {"mode": "push_to_talk"},
     "audio": {"cues": {}},
     "announce": {},
-    "panel": {"talk": {"pin": "GPIO17"}, "lamp": {"red": "GPIO5", "green": "GPIO6", "blue": "GPIO13"}},
+    "panel": {
+        "talk": {"pin": "GPIO17"},
+        "buttons": [{"name": "help", "pin": "GPIO12", "press": "help"}],
+        "gestures": {},
+        "help": {"tool": "call_staff", "arguments": {"reason": "The help button was pressed."}},
+        "volume": {},
+        "contacts": [{"name": "lid", "pin": "GPIO25", "rest": "inactive", "alarm": True}],
+        "lamp": {"red": "GPIO5", "green": "GPIO6", "blue": "GPIO13"},
+    },
+    "confirm": {"wrong_codes": {"refusals": 5, "per_s": 600.0, "for_s": 900.0}},
     "tools": [
         {
             "name": "unlock_door",
@@ -116,11 +128,13 @@ EXAMPLE: Mapping[str, Any] = {
         "services": [{"service": "hydra-1", "price_per_minute": 0.05, "hour": {}, "day": {"cost": 5.0}}],
     },
     "metrics": {},
+    "power": {},
     "ops": {},
 }
 
 # What a commented-out key without a default shows.
 _SUGGESTED: Mapping[tuple[type, str], Any] = {
+    **ACTIONS,
     (SecretRef, "env"): "HYDRA_API_KEY",
     (SecretRef, "file"): "/etc/kioskd/hydra.key",
     (Endpoint, "url"): "wss://api.smallest.ai/waves/v1/s2s",
@@ -134,6 +148,7 @@ _SUGGESTED: Mapping[tuple[type, str], Any] = {
     (Endpoint, "out_rate_hz"): 24000,
     (Panel, "mute"): {"pin": "GPIO22"},
     (Lamp, "single"): "GPIO26",
+    (Lamp, "strip"): {"count": 12},
     (Audio, "echo_tail_ms"): 250,
     (Audio, "record"): {"dir": "/var/lib/kioskd/recordings"},
     (Announce, "service"): {"key": {"credential": "lightning-key"}},
@@ -147,10 +162,12 @@ _SUGGESTED: Mapping[tuple[type, str], Any] = {
     (ServiceBudget, "price_per_turn"): 0.01,
     (Kiosk, "time_zone"): "Europe/Berlin",
     (Policy, "confirm"): "button",
+    (Policy, "confirm_by"): ["button", "code"],
     (Policy, "hours"): ["mon-fri 08:00-18:30", "sat 09:00-13:00"],
     (Policy, "holidays"): ["2026-12-25", "2026-12-26"],
     (Metrics, "file"): "/var/lib/prometheus/node-exporter/kioskd.prom",
     (Metrics, "listen"): "127.0.0.1:9109",
+    (Power, "pin"): "GPIO23",
     (Ops, "timeline"): "/var/lib/kioskd/timeline.jsonl",
     (Ops, "wire_log"): "/var/lib/kioskd/wire.jsonl",
 }
@@ -163,7 +180,9 @@ def reference() -> str:
     blocks = [_HEAD]
     for key in keys(Config):
         heading = f"# {key.doc[:1].upper()}{key.doc[1:]}"
-        blocks.append("\n".join([heading, *writer.key(Config, key, EXAMPLE[key.name], "")]) + "\n")
+        known = key.name in EXAMPLE
+        lines = writer.key(Config, key, EXAMPLE[key.name], "") if known else writer.offered(Config, key, "")
+        blocks.append("\n".join([heading, *lines]) + "\n")
     return "\n".join(blocks)
 
 
@@ -198,9 +217,9 @@ class _Writer:
             if key.name in values:
                 yield from self.key(cls, key, values[key.name], indent)
             else:
-                yield from self._offered(cls, key, indent)
+                yield from self.offered(cls, key, indent)
 
-    def _offered(self, cls: type, key: Key, indent: str) -> Iterator[str]:
+    def offered(self, cls: type, key: Key, indent: str) -> Iterator[str]:
         """A key that the example leaves at its default, commented out; a section with what is new in it."""
         value = _SUGGESTED.get((cls, key.name), key.default)
         whole = key.is_section and value is not None and not isinstance(value, key.kind)

@@ -25,7 +25,7 @@ def road(config: Config, lines: Lines) -> Iterator[Finding]:
     for index, endpoint in enumerate(config.service):
         at = f"service[{index}]"
         if endpoint.proxy is not None:
-            yield from _proxy(f"{at}.proxy", endpoint.proxy)
+            yield from proxy_findings(f"{at}.proxy", endpoint.proxy)
         if endpoint.token is not None:
             yield from _token(f"{at}.token", endpoint.token)
             if endpoint.key is not None:
@@ -35,7 +35,8 @@ def road(config: Config, lines: Lines) -> Iterator[Finding]:
             yield from _secrets(f"{at}.profile.{name}", value, str(name) in SENT)
 
 
-def _proxy(at: str, proxy: ServiceProxy) -> Iterator[Finding]:
+def proxy_findings(at: str, proxy: ServiceProxy) -> Iterator[Finding]:
+    """What is wrong with a way through a proxy."""
     if proxy.url == "none":
         if proxy.user is not None or proxy.password is not None:
             yield Finding(f"{at}.url", "is none, so user and password are for nobody; take them out")

@@ -7,11 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping
 
+from kioskd.config.action import Action, RelayAction, SensorAction, StaffAction
 from kioskd.config.announce import Announce, AnnounceService
 from kioskd.config.budget import Budget
+from kioskd.config.confirm import Confirm
 from kioskd.config.metrics import Metrics
+from kioskd.config.mqtt import Mqtt
 from kioskd.config.option import option
+from kioskd.config.panel import Button, Lamp, Panel
 from kioskd.config.policy import Interlock, Lockout, Policy, Rate
+from kioskd.config.power import Power
 from kioskd.config.road import ServiceProxy, ServiceToken
 from kioskd.config.secretref import SecretRef
 from kioskd.config.session import Session
@@ -27,6 +32,7 @@ __all__ = [
     "Budget",
     "Button",
     "Config",
+    "Confirm",
     "Cues",
     "Endpoint",
     "Interlock",
@@ -34,10 +40,12 @@ __all__ = [
     "Lamp",
     "Lockout",
     "Metrics",
+    "Mqtt",
     "Ops",
     "Panel",
     "Persona",
     "Policy",
+    "Power",
     "Rate",
     "Recording",
     "RelayAction",
@@ -115,80 +123,6 @@ class Persona:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Button:
-    """A push button between a line and ground or supply."""
-
-    pin: str = option("GPIO17 or CHIP_LABEL:OFFSET")
-    pull: str = option("up: the button connects to ground; down: to 3.3 V", "up", choices=("up", "down"))
-    debounce_ms: int = option("edges closer than this are one", 30, low=1, high=500)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lamp:
-    """One lamp (``single``) or three (``red green blue``)."""
-
-    single: str | None = option("line of a single lamp", None)
-    red: str | None = option("line of the red channel", None)
-    green: str | None = option("line of the green channel", None)
-    blue: str | None = option("line of the blue channel", None)
-    active: str = option("level that lights it", "high", choices=("high", "low"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """Button, lamp and mute switch."""
-
-    pins: str = option("gpio: real lines; simulated: none needed", "gpio", choices=("gpio", "simulated"))
-    talk: Button | None = option("the talk button; it also confirms", None)
-    mute: Button | None = option("the mute switch: active means muted", None)
-    lamp: Lamp | None = option("the lamp", None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RelayAction:
-    """Energise a line for a moment."""
-
-    pin: str = option("GPIO27 or CHIP_LABEL:OFFSET")
-    active: str = option("level that energises it", "high", choices=("high", "low"))
-    held_outside: bool = option("a resistor of yours holds the line at rest while the board boots", False)
-    pulse_ms: int = option("how long", 3000, low=20, high=60000)
-    min_gap_s: float = option("least time between two pulses, whatever is asked", 5.0, low=0.1, high=3600)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SensorAction:
-    """Read a number: from a file (sysfs) or a line."""
-
-    file: str | None = option("path of a file that holds a number", None)
-    pin: str | None = option("a line; reads 1 or 0", None)
-    pull: str = option("pull of the line", "up", choices=("up", "down", "none"))
-    scale: float = option("the number is multiplied by this", 1.0)
-    offset: float = option("and this is added", 0.0)
-    unit: str = option("spoken after the number", "")
-    low: float = option("a reading below this is no reading", -1e9)
-    high: float = option("a reading above this is no reading", 1e9)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StaffAction:
-    """Call a person: HTTP POST with a JSON body."""
-
-    url: str = option("webhook; https, or http on loopback")
-    timeout_s: float = option("for one attempt", 5.0, low=0.5, high=60)
-    attempts: int = option("attempts, one second apart and doubling", 3, low=1, high=10)
-    token: SecretRef | None = option("sent as a Bearer token", None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Action:
-    """What a tool does; exactly one."""
-
-    relay: RelayAction | None = option("pulse a relay", None)
-    sensor: SensorAction | None = option("read a sensor", None)
-    staff: StaffAction | None = option("call staff", None)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tool:
     """Something that the model may ask for."""
 
@@ -201,10 +135,17 @@ class Tool:
     class_: str = option(
         "read, notify, actuate or access", choices=("read", "notify", "actuate", "access"), applies="live"
     )
-    action: Action = option("what it does; exactly one of relay, sensor, staff")
+    action: Action = option("what it does; exactly one of these")
     policy: Policy = option("when it may", Policy(), applies="live")
     say_done: str = option("spoken when it was done", "Done.", applies="live")
     say_failed: str = option("spoken when it could not be done", "Sorry, that did not work.", applies="live")
+    answer_within_s: float = option(
+        "when it takes longer, the model is told so after this long, and of the result when it is there",
+        4.0,
+        low=0.5,
+        high=60,
+        applies="live",
+    )
     dry_run: bool = option("a trial: everything is judged, confirmed and written down, and nothing moves", False)
 
 
@@ -229,11 +170,14 @@ class Config:
     talk: Talk = option("when the visitor is heard", Talk())
     audio: Audio = option("microphone and speaker", Audio())
     announce: Announce = option("announcements, and cues that are spoken", Announce())
-    panel: Panel = option("button, lamp, mute", Panel())
+    panel: Panel = option("buttons, contacts, lamp, mute", Panel())
+    confirm: Confirm = option("codes, and people elsewhere, that confirm what tools may do", Confirm())
     tools: tuple[Tool, ...] = option("what the model may ask for", ())
     session: Session = option("when a session is open, and how long", Session())
     budget: Budget = option("how much may be used, and what happens when it is", Budget())
+    mqtt: Mqtt | None = option("a broker of the house", None)
     metrics: Metrics = option("figures for a fleet's eyes", Metrics())
+    power: Power = option("when the supply goes", Power())
     ops: Ops = option("where things are kept", Ops())
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Iterator, Mapping
 
-from kioskd.config.keys import RESTART, SESSION, Key, join, keys
+from kioskd.config.keys import LIVE, RESTART, SESSION, Key, join, keys
 from kioskd.config.sections import Action, Config, SecretRef, Tool
 from kioskd.config.secrets import redact
 
@@ -133,8 +133,14 @@ def _escaped(char: str) -> str:
 
 def changes(old: Config, new: Config) -> tuple[Change, ...]:
     """Each key that differs, and when it takes effect. A tool is the same tool if it has the same name; one that
-    comes or goes takes effect with the slowest of its keys.
+    comes takes effect with the slowest of its keys, one that goes at once. What else changes in a tool that wants a
+    restart waits for it too: half of it would be another tool.
     """
+    return changes_in(old, new)
+
+
+def changes_in(old: Any, new: Any) -> tuple[Change, ...]:
+    """The same for any section."""
     return tuple(_changes(old, new, ""))
 
 
@@ -147,9 +153,11 @@ def _changed(key: Key, old: Any, new: Any, path: str) -> Iterator[Change]:
     if old == new:
         return
     if key.many and key.is_section:
-        before, after = _named(old, path), _named(new, path)
+        before, after = named(old, path), named(new, path)
         for at in dict.fromkeys((*before, *after)):
-            yield from _section(key, before.get(at), after.get(at), at)
+            found = tuple(_section(key, before.get(at), after.get(at), at))
+            whole = any(one.applies == RESTART for one in found)
+            yield from (replace(one, applies=RESTART) if whole else one for one in found)
     elif key.is_section:
         yield from _section(key, old, new, path)
     else:
@@ -162,18 +170,24 @@ def _section(key: Key, old: Any, new: Any, path: str) -> Iterator[Change]:
     if key.kind is SecretRef:  # which place it lies in counts as one value: it applies when its user asks for it
         yield Change(path, key.applies, _short(old), _short(new))
     elif old is None or new is None:
-        yield Change(path, _slowest(key.kind), _short(old), _short(new))
+        yield Change(path, comes_or_goes(key.kind, new is None), _short(old), _short(new))
     else:
         yield from _changes(old, new, path)
 
 
-def _named(items: tuple[Any, ...], path: str) -> dict[str, Any]:
+def comes_or_goes(section: type, goes: bool) -> str:
+    """When a whole section that was not there, or is no more, takes effect."""
+    return LIVE if goes and section is Tool else _slowest(section)
+
+
+def named(items: tuple[Any, ...], path: str) -> dict[str, Any]:
+    """A list's items by their paths: a tool's has its name in it, another's its place."""
     return {f"{path}[{item.name if isinstance(item, Tool) else index}]": item for index, item in enumerate(items)}
 
 
 def _slowest(section: type) -> str:
     """When a whole section that comes or goes takes effect."""
-    order = ("live", SESSION, RESTART)
+    order = (LIVE, SESSION, RESTART)
     each = [
         _slowest(key.kind) if key.is_section and key.kind is not SecretRef else key.applies for key in keys(section)
     ]

@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any, Iterator
 
-from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config.action_checks import actions
 from kioskd.config.findings import Finding, Lines, confirms
+from kioskd.config.means import means
 from kioskd.config.keys import number, words
 from kioskd.config.schema import check_schema
 from kioskd.config.sections import Config, Tool
@@ -16,7 +17,6 @@ from kioskd.config.sections import Config, Tool
 MOST_SESSION_BYTES = 32_000
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_ACTIONS = ("relay", "sensor", "staff")
 
 
 def tools(config: Config, lines: Lines) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def tools(config: Config, lines: Lines) -> Iterator[Finding]:
     yield from _size(config)
     for index, tool in enumerate(config.tools):
         at = f"tools[{index}]"
-        yield from _action(at, tool)
+        yield from actions(at, tool, config)
         yield from _policy(at, tool, config)
         yield from check_schema(f"{at}.parameters", tool.parameters)
 
@@ -98,59 +98,19 @@ def _bytes(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-def _action(at: str, tool: Tool) -> Iterator[Finding]:
-    action = tool.action
-    given = [name for name in _ACTIONS if getattr(action, name) is not None]
-    needs = tuple(f"{at}.action.{name}" for name in _ACTIONS)
-    if len(given) != 1:
-        has = f"has {words(given, 'and')}" if given else "has none"
-        yield Finding(f"{at}.action", f"{has}; a tool does exactly one thing: {words(_ACTIONS)}", needs)
-    if action.relay is not None and action.relay.pulse_ms > action.relay.min_gap_s * 1000:
-        sentence = (
-            f"{action.relay.pulse_ms} ms is longer than min_gap_s ({number(action.relay.min_gap_s)} s): "
-            "pulses would run into one another; raise min_gap_s"
-        )
-        yield Finding(f"{at}.action.relay.pulse_ms", sentence, (f"{at}.action.relay.min_gap_s",))
-    yield from _sensor(f"{at}.action.sensor", tool)
-    if action.staff is not None:
-        yield from _webhook(f"{at}.action.staff.url", action.staff.url)
-
-
-def _sensor(at: str, tool: Tool) -> Iterator[Finding]:
-    sensor = tool.action.sensor
-    if sensor is None:
-        return
-    if (sensor.file is None) == (sensor.pin is None):
-        has = "neither file nor pin" if sensor.file is None else "both file and pin"
-        yield Finding(at, f"has {has}; give exactly one of them", (f"{at}.file", f"{at}.pin"))
-    if sensor.low >= sensor.high:
-        sentence = f"{number(sensor.low)} is not below high ({number(sensor.high)}): no reading would count"
-        yield Finding(f"{at}.low", sentence, (f"{at}.high",))
-
-
-def _webhook(at: str, url: str) -> Iterator[Finding]:
-    scheme, host, trouble = split_url(url)
-    if trouble:
-        yield Finding(at, trouble)
-    elif scheme not in ("https", "http"):
-        yield Finding(at, "must begin with https:// (or http:// for a service on this device)")
-    elif scheme == "http" and not is_loopback(host):
-        yield Finding(at, "http:// is not encrypted; use https://")
-
-
 def _policy(at: str, tool: Tool, config: Config) -> Iterator[Finding]:
     policy, here = tool.policy, f"{at}.policy"
     judged = (f"{at}.class", f"{here}.confirm")
     if not policy.allow:
         yield Finding(f"{here}.allow", "is not true: this tool will never run", (), warning=True)
-    if confirms(tool):
+    if "button" in means(tool).kinds:
         if config.panel.talk is None:
             sentence = "the talk button confirms this tool, but there is none; add panel.talk with its pin"
             yield Finding(f"{here}.confirm", sentence, (f"{at}.class", "panel.talk"))
         if policy.hold_ms >= policy.confirm_s * 1000:
             sentence = f"nobody can hold {policy.hold_ms} ms within confirm_s ({number(policy.confirm_s)} s)"
             yield Finding(f"{here}.hold_ms", sentence, (f"{here}.confirm_s",))
-    elif tool.class_ == "access":
+    elif tool.class_ == "access" and not confirms(tool):
         yield from _unconfirmed(here, tool, judged)
     if policy.access_without_confirmation and (tool.class_ != "access" or confirms(tool)):
         sentence = "has no effect here: it is for class access with confirm: none"

@@ -48,6 +48,8 @@ class Unit:
         variables: names that Environment= sets; None: a file sets them, so nobody knows.
         private_tmp: /tmp is another one than everybody's.
         user: who it runs as.
+        groups: which it is in beside its own.
+        devices: the devices that it may use, beside the harmless ones; None: all.
     """
 
     path: str
@@ -57,6 +59,8 @@ class Unit:
     variables: frozenset[str] | None = frozenset()
     private_tmp: bool = True
     user: str = "kioskd"
+    groups: tuple[str, ...] = ()
+    devices: tuple[str, ...] | None = None
 
     def may_write(self, path: str) -> bool:
         """Whether its sandbox lets a file or folder be written."""
@@ -69,7 +73,14 @@ class Unit:
 
 
 # What systemd/kioskd.service says (a test compares).
-SHIPPED = Unit("", ("/var/lib/kioskd", "/run/kioskd"), {}, variables=frozenset({"LG_WD", "OPENBLAS_NUM_THREADS"}))
+SHIPPED = Unit(
+    "",
+    ("/var/lib/kioskd", "/run/kioskd"),
+    {},
+    variables=frozenset({"LG_WD", "OPENBLAS_NUM_THREADS"}),
+    groups=("audio", "gpio", "kioskd-admin"),
+    devices=("char-alsa", "char-gpiochip"),
+)
 
 
 def installed(folders: Sequence[str] = FOLDERS) -> Unit:
@@ -150,7 +161,16 @@ def unit(path: str, given: Directives) -> Unit:
         None if given.get("EnvironmentFile") else frozenset(word.partition("=")[0] for word in words("Environment")),
         last("PrivateTmp").lower() in _YES,
         last("User") or "root",
+        tuple(words("SupplementaryGroups")),
+        _devices(given),
     )
+
+
+def _devices(given: Directives) -> tuple[str, ...] | None:
+    """systemd.resource-control(5): a list, or a policy that is not auto, closes what is not named."""
+    allowed = tuple(value.split()[0] for value in given.get("DeviceAllow", ()) if value.split())
+    policy = given.get("DevicePolicy", ["auto"])[-1:]
+    return allowed if allowed or policy not in ([], ["auto"]) else None
 
 
 def _split(value: str) -> list[str]:

@@ -31,6 +31,10 @@ def unit_findings(config: Config, unit: Unit) -> Iterator[Finding]:
                 f"{_opens(folder)} {EDIT}{'' if _made(folder) else f' (the folder must belong to {unit.user})'}"
             )
             yield Finding(key, f"{what}{sentence}", warning=True)
+    bus = _bus(config, unit)
+    if bus:
+        sentence = f"the systemd unit does not let kioskd use the SPI bus: add {' and '.join(bus)} {EDIT}"
+        yield Finding("panel.lamp.strip", sentence, warning=True)
     for path, ref in secret_refs(config):
         for source, sentence in _secret(ref, unit):
             yield Finding(f"{path}.{source}", sentence, warning=True)
@@ -39,6 +43,7 @@ def unit_findings(config: Config, unit: Unit) -> Iterator[Finding]:
 def drop_in(config: Config, unit: Unit) -> str:
     """The text for ``systemctl edit kioskd`` that gives all of it; empty when the unit gives it already."""
     lines = [_opens(folder) for _, folder, _ in _folders(config) if not unit.may_write(folder)]
+    lines += _bus(config, unit)
     lines += [_load(ref.credential) for _, ref in secret_refs(config) if _lacks(ref, unit) and ref.credential]
     return "\n".join(("[Service]", *dict.fromkeys(lines))) if lines else ""
 
@@ -51,6 +56,16 @@ def _folders(config: Config) -> Iterable[tuple[str, str, str]]:
     found += [("ops.state_dir", ops.state_dir, ""), ("ops.runtime_dir", ops.runtime_dir, "")]
     found += [("audio.record.dir", record.dir, "")] if record is not None else []
     return [one for one in found if one[1].startswith("/")]
+
+
+def _bus(config: Config, unit: Unit) -> list[str]:
+    """What the unit lacks for a strip of lamps."""
+    lamp = config.panel.lamp
+    if lamp is None or lamp.strip is None or config.panel.pins == "simulated":
+        return []
+    closed = unit.devices is not None and not {"char-spidev", lamp.strip.spi} & set(unit.devices)
+    stranger = unit.user != "root" and "spi" not in unit.groups
+    return ["DeviceAllow=char-spidev rw"] * closed + ["SupplementaryGroups=spi"] * stranger
 
 
 def _below(unit: Unit) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Collection, Iterator, NamedTuple
 
 from kioskd.config.board import ALSO, GROUND, HEADER, POSITIONS, SUPPLY_3V3, SUPPLY_5V, boot_pull
+from kioskd.config.confirm import Keypad
 from kioskd.config.pins import line_of
-from kioskd.config.sections import Button, Config, Lamp, RelayAction, SensorAction
+from kioskd.config.panel import Contact, Strip, Switch
+from kioskd.config.sections import Config, Lamp, RelayAction, SensorAction
 
 LAMP_OHM = 330  # 3.3 V less 2 V of a red lamp: 4 mA, far below the 16 mA of a line
 
@@ -44,22 +46,34 @@ class Part(NamedTuple):
 def parts(config: Config) -> list[Part]:
     """All parts, in the order of the file; each with a ground and supply of its own as long as there are any."""
     taken: set[int] = set()
-    return [part._replace(wires=_placed(part.wires, taken)) for part in (*_panel(config), *_tools(config))]
+    found = (*_panel(config), *_keypad(config), *_tools(config), *_power(config))
+    return [part._replace(wires=_placed(part.wires, taken)) for part in found]
 
 
 def _placed(wires: tuple[Wire, ...], taken: set[int]) -> tuple[Wire, ...]:
     """Where the wires end; the signal's place is known."""
     signal = wires[0].position
-    placed = (wires[0], *(Wire(wire.role, nearest(wire.role, signal, taken)) for wire in wires[1:]))
+    placed = (
+        wires[0],
+        *(wire if wire.position else Wire(wire.role, nearest(wire.role, signal, taken)) for wire in wires[1:]),
+    )
     taken.update(wire.position for wire in placed)
     return placed
 
 
 def _panel(config: Config) -> Iterator[Part]:
-    for title, button in (("talk button", config.panel.talk), ("mute switch", config.panel.mute)):
-        if button is not None:
-            yield _button(title, button)
-    lamp = config.panel.lamp or Lamp()
+    panel = config.panel
+    if panel.talk is not None:
+        yield _button("talk button", panel.talk)
+    for push in panel.buttons:
+        yield _button(f"{push.name} button", push)
+    if panel.mute is not None:
+        yield _button("mute switch", panel.mute)
+    for contact in panel.contacts:
+        yield _contact(contact)
+    lamp = panel.lamp or Lamp()
+    if lamp.strip is not None:
+        yield _strip(lamp.strip)
     for name in ("single", "red", "green", "blue"):
         if pin := getattr(lamp, name):
             yield _lamp("lamp" if name == "single" else f"lamp, {name}", pin, lamp.active)
@@ -70,11 +84,37 @@ def _tools(config: Config) -> Iterator[Part]:
         relay, sensor = tool.action.relay, tool.action.sensor
         if relay is not None:
             yield _relay(tool.name, relay)
+        bell = tool.action.staff.bell if tool.action.staff is not None else None
+        if bell is not None and bell.pin is not None:
+            yield _relay(f"{tool.name} (bell)", RelayAction(pin=bell.pin, active=bell.active, pulse_ms=bell.ring_ms))
         if sensor is not None and sensor.pin is not None:
             yield _sensor(tool.name, sensor, sensor.pin)
 
 
-def _button(title: str, button: Button) -> Part:
+def _power(config: Config) -> Iterator[Part]:
+    pin, active = config.power.pin, config.power.active
+    if pin is not None:
+        about = (
+            f"{active} while there is power; 3.3 V at most: an optocoupler before it, never 12 V",
+            f"pulled {'down' if active == 'high' else 'up'} inside the board: a cut wire reads as no power",
+        )
+        yield Part("sensor", "power line", about, tuple(_shared(pin)), _wires(pin, GROUND))
+
+
+def _keypad(config: Config) -> Iterator[Part]:
+    keypad = config.confirm.keypad or Keypad()
+    for pin, printed in zip(keypad.rows, keypad.printed):
+        about = (
+            f"{pin}, 1 kOhm in series: two keys at once then join two rows without harm",
+            "driven while it is read",
+        )
+        yield Part("button", f"keypad row {' '.join(printed)}", about, tuple(_shared(pin)), _wires(pin))
+    for pin, below in zip(keypad.columns, zip(*keypad.printed)):
+        about = (f"{pin}, straight to the keypad", "the line is pulled up inside the board")
+        yield Part("button", f"keypad column {' '.join(below)}", about, tuple(_shared(pin)), _wires(pin))
+
+
+def _button(title: str, button: Switch) -> Part:
     other = GROUND if button.pull == "up" else SUPPLY_3V3
     about = (f"between {button.pin} and {other}", f"the line is pulled {button.pull} inside the board")
     wires = _wires(button.pin, other)
@@ -82,6 +122,29 @@ def _button(title: str, button: Button) -> Part:
     if button.pull == "down" and line_of(button.pin)[0] in ("GPIO2", "GPIO3"):
         warnings.append(f"{button.pin} is pulled up on the board itself: pull: down does not work there")
     return Part("button", title, about, tuple(warnings), wires)
+
+
+def _contact(contact: Contact) -> Part:
+    other = SUPPLY_3V3 if contact.pull == "down" else GROUND
+    closed = "closed" if contact.rest == "active" else "open"
+    about = [f"contact between {contact.pin} and {other}, {closed} when all is well", f"pull: {contact.pull}"]
+    if contact.alarm and closed == "open":
+        about.append("a cut wire looks like rest: a contact that is closed at rest (rest: active) tells of it")
+    return Part(
+        "sensor", f"{contact.name} contact", tuple(about), tuple(_shared(contact.pin)), _wires(contact.pin, other)
+    )
+
+
+def _strip(strip: Strip) -> Part:
+    about = (
+        f"{strip.count} lamps on {strip.spi}: data in at GPIO10, clock at GPIO11",
+        f"{round(60 * strip.count * strip.brightness)} mA at most; a microphone board has them on it already",
+    )
+    if not strip.spi.startswith("/dev/spidev0."):
+        return Part("lamp", "lamp strip", (f"{strip.count} lamps on {strip.spi}",), (), (Wire("signal", 0),))
+    clock = Wire("signal", POSITIONS["GPIO11"])
+    data = Wire("signal", POSITIONS["GPIO10"])
+    return Part("lamp", "lamp strip", about, (), (data, clock, Wire(SUPPLY_5V, 0), Wire(GROUND, 0)))
 
 
 def _lamp(title: str, pin: str, active: str) -> Part:

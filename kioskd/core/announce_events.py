@@ -1,4 +1,4 @@
-"""Facts about announcements (kioskctl say)."""
+"""Facts about announcements (kioskctl say, and staff who are called aloud)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from kioskd.core.events import Event
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementRendered(Event):
-    """The announcement ``number`` can sound as soon as it may."""
+    """The announcement ``number`` can sound as soon as it may. ``page``: somebody is called by it."""
 
     number: int
+    page: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageAsked(Event):
+    """A tool calls staff, and wants them called aloud: ``text`` is the owner's."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ the microphone's: a muted kiosk announces all the same. Nothing here touches a t
 from __future__ import annotations
 
 from kioskd.core import announce_events as ev
-from kioskd.core.effects import AnnouncementOver, CutPlayback, PlayAnnouncement
+from kioskd.core.effects import AnnouncementOver, CutPlayback, Page, PlayAnnouncement
 from kioskd.core.state import State
+from kioskd.core.words import Call, Response, Turn
 
 TIMER, STUCK_TIMER = "announce", "announced"
 # While a session is open the kiosk must have been quiet for so long: between a tool's result and what the model says
@@ -21,12 +22,20 @@ MARGIN_S = 30.0
 def rendered(s: State, e: ev.AnnouncementRendered, now: float) -> None:
     """One more can sound."""
     s.announcements.append(e.number)
+    if e.page:
+        s.pages.add(e.number)
+
+
+def asked(s: State, e: ev.PageAsked, now: float) -> None:
+    """A tool calls somebody aloud."""
+    s.emit(Page(e.text))
 
 
 def dropped(s: State, e: ev.AnnouncementDropped, now: float) -> None:
     """One less."""
     if e.number in s.announcements:
         s.announcements.remove(e.number)
+        s.pages.discard(e.number)
     if s.announcing == e.number:
         _leave(s)
 
@@ -57,7 +66,17 @@ def stuck(s: State, now: float) -> None:
 
 
 def _free(s: State) -> bool:
-    return s.resting and not (s.announcing or s.speaking or s.examining or s.stopping)
+    busy = s.announcing or s.speaking or s.examining or s.stopping
+    return _calm(s, s.announcements[0]) and not busy
+
+
+def _calm(s: State, number: int) -> bool:
+    """Whether this one would interrupt nothing. Who calls staff waits for them: a page goes into that wait."""
+    if s.resting or number not in s.pages:
+        return s.resting
+    waits = bool(s.calls) and all(call.state is Call.RUNNING for call in s.calls.values())
+    held = s.talking and s.config.talk.mode == "push_to_talk"
+    return waits and not held and s.turn is Turn.QUIET and s.response is Response.NONE
 
 
 def _follow(s: State) -> None:
@@ -68,7 +87,7 @@ def _follow(s: State) -> None:
         s.announced = True
     elif s.announced:
         _over(s, heard=True)
-    elif not s.resting:
+    elif not _calm(s, s.announcing):
         # Somebody began in the moment between the order and its first sound: theirs is the word.
         s.emit(CutPlayback(""))
         _over(s, heard=False)
@@ -82,5 +101,6 @@ def _over(s: State, heard: bool) -> None:
 
 
 def _leave(s: State) -> None:
+    s.pages.discard(s.announcing)
     s.announcing, s.announced = 0, False
     s.clear_timer(STUCK_TIMER)

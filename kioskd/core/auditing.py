@@ -39,10 +39,17 @@ def unheard(s: State, key: CallKey, name: str, arguments: str, decision: Decisio
     s.emit(Audit("decision", tuple(data.items())))
 
 
-def confirmed(s: State, call: CallState) -> None:
-    """A hand held the button."""
-    after_ms = round((call.confirmed_at - call.asked_at) * 1000, 1)
-    s.emit(Audit("confirmed", (*_who(call.key, call.tool.name).items(), ("by", "button"), ("after_ms", after_ms))))
+def confirmed(s: State, call: CallState, kind: str, who: str, now: float) -> None:
+    """One of what must confirm has: a hand, a code (whose), somebody elsewhere (who)."""
+    data = {**_who(call.key, call.tool.name), "by": kind, "after_ms": round((now - call.asked_at) * 1000, 1)}
+    if who:
+        data["who"] = _brief(who)
+    s.emit(Audit("confirmed", tuple(data.items())))
+
+
+def wrong_code(s: State, call: CallState) -> None:
+    """A code was entered that is nobody's. What it was is not kept: it may be one digit off a right one."""
+    s.emit(Audit("wrong_code", tuple(_who(call.key, call.tool.name).items())))
 
 
 def moved(s: State, call: CallState | None, e: ev.RelaySwitched) -> None:
@@ -58,6 +65,12 @@ def moved(s: State, call: CallState | None, e: ev.RelaySwitched) -> None:
 def kept_why(decision: Decision) -> str:
     """The reason as it may be kept: the sentence about wrong arguments quotes them, and they may quote the visitor."""
     return "the arguments do not fit the tool's schema" if decision.code == "arguments" else decision.why
+
+
+def shown_name(s: State, name: str) -> str:
+    """A tool's name as it may be kept: of one that is no tool of ours only its size, it may be what a visitor said."""
+    known = any(tool.name == name for tool in s.config.tools)
+    return name if known else f"<unknown tool, {len(name)} characters>"
 
 
 def redacted(schema: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, object]:

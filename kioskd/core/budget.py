@@ -16,6 +16,8 @@ from kioskd.core.tally import ZERO, Tally, total
 WARN_SHARE = 0.8
 UNLIMITED = Limits()
 LOCAL = "local-"  # names of services on this device begin so (services.py)
+VOICE = "announce"  # the house's voice: billed by what it speaks, so the price of a minute of talk is not its price
+CHARACTERS = "characters"  # of its usage: what it was asked to speak
 UNTIL = {"hour": "before the next full hour", "day": "before midnight"}
 
 
@@ -109,19 +111,20 @@ def judge(budget: Budget, this_hour: Bucket, today: Bucket, services: Mapping[st
 def cost(budget: Budget, service: str, used: Tally, services: Mapping[str, bool]) -> float:
     """What that costs by the prices of now."""
     own = next((one for one in budget.services if one.service == service), None)
-    free = on_device(service, services)
+    free = on_device(service, services) or service == VOICE
     minute, turn = (0.0, 0.0) if free else (budget.price_per_minute, budget.price_per_turn)
     if own is not None:
         minute = minute if own.price_per_minute is None else own.price_per_minute
         turn = turn if own.price_per_turn is None else own.price_per_turn
-    return used.session_s / 60 * minute + used.turns * turn
+    letter = 0.0 if own is None else own.price_per_1000_characters / 1000
+    return used.session_s / 60 * minute + used.turns * turn + used.usage.get(CHARACTERS, 0) * letter
 
 
 def priced(budget: Budget) -> bool:
     """Whether anything has a price."""
     prices = [budget.price_per_minute, budget.price_per_turn]
     for one in budget.services:
-        prices += [one.price_per_minute or 0.0, one.price_per_turn or 0.0]
+        prices += [one.price_per_minute or 0.0, one.price_per_turn or 0.0, one.price_per_1000_characters]
     return any(prices)
 
 

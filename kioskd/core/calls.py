@@ -9,14 +9,24 @@ import json
 from collections import deque
 from typing import Callable
 
+from kioskd.config.action import longest_s
 from kioskd.config.sections import Tool
 from kioskd.core import events as ev
 from kioskd.core import auditing, lockout
 from kioskd.core.arguments import check
-from kioskd.core.effects import AskResponse, CommitIntent, LookAround, RecordOutcome, RunAction, SendOutput, SendText
+from kioskd.core.effects import (
+    AskResponse,
+    CommitIntent,
+    LookAround,
+    Page,
+    RecordOutcome,
+    RunAction,
+    SendOutput,
+    SendText,
+)
 from kioskd.core.policy import Contacts, Decision, Facts, Verdict, judge
 from kioskd.core.regions import CALL, Signal, move
-from kioskd.core.state import MOST_RUNS, CallState, State
+from kioskd.core.state import MOST_RUNS, PANEL, CallState, State
 from kioskd.core.words import Call, CallKey
 
 # A turn asks for one or two things; a service that asks for more at once is broken or hostile.
@@ -32,6 +42,7 @@ ACT_MARGIN_S = 30.0
 # How long the lamp shows a refusal. A guess.
 REFUSED_S = 2.0
 TRIAL = "This is a trial, so nothing was moved."
+WORKING = "This takes a moment; the result follows."
 ASK_HAND = "Please hold the button to confirm."
 # By timer: how a call ends whose answer never came.
 UNANSWERED = {
@@ -46,14 +57,15 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
     if e.key in s.calls:
         return
     s.counts.calls += 1
-    s.note("tool", f"{e.name} asked for", tool=e.name, call=e.key.call_id)
+    name = auditing.shown_name(s, e.name)
+    s.note("tool", f"{name} asked for", tool=name, call=e.key.call_id)
     if s.stopping:
         s.counts.calls_refused += 1
         return  # its session is being closed, and the ledger too
     tool = next((tool for tool in s.config.tools if tool.name == e.name), None)
     checked = check(tool.parameters, e.arguments) if tool else None
     problem = checked.problem if checked else ""
-    decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, tool, now, confirmed=False))
+    decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, tool, now))
     if len(s.calls) >= MOST_OPEN_CALLS:
         decision = Decision(Verdict.REFUSE, "too_many", "One thing at a time, please.", "too many calls at once")
     if tool is None or checked is None or checked.values is None:
@@ -64,21 +76,19 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
     decide(s, call, decision, now)
 
 
-def facts(
-    s: State, key: CallKey, tool: Tool | None, now: float, *, confirmed: bool, contacts: Contacts | None = None
-) -> Facts:
+def facts(s: State, key: CallKey, tool: Tool | None, now: float, *, contacts: Contacts | None = None) -> Facts:
     """What policy may know."""
-    waiting = s.confirming
+    waiting, call = s.confirming, s.calls.get(key)
     return Facts(
         now=now,
         started_at=s.started_at,
-        live_session=s.session or None,
+        live_session=PANEL if key.endpoint == PANEL else s.session or None,
         call_session=key.session,
-        muted=s.muted,
+        muted=s.muted and key.endpoint != PANEL,  # a button needs no microphone
         last_person_at=s.last_person_at,
         confirming=waiting is not None and waiting.key != key,
         runs=tuple(s.runs.get(tool.name, ())) if tool else (),
-        confirmed=confirmed,
+        given=frozenset(call.given) if call is not None else frozenset(),
         wall=s.wall if now - s.wall_at <= WALL_S else None,
         locked_s=lockout.locked_s(s, tool, now) if tool else 0.0,
         contacts=contacts,
@@ -112,26 +122,27 @@ def looked(s: State, call: CallState, contacts: Contacts, now: float) -> None:
     """Its interlocks have been read: judged once more, with everything else as it is by now."""
     call.looking = False
     s.clear_timer(f"look:{call.key}")
-    moment = facts(s, call.key, call.tool, now, confirmed=call.confirmed_at > 0, contacts=contacts)
+    moment = facts(s, call.key, call.tool, now, contacts=contacts)
     decide(s, call, judge(call.tool, s.config.kiosk, "", moment), now)
 
 
 def tell_decision(s: State, tool: str, key: CallKey, decision: Decision) -> None:
     """Every decision is told, with its reason for the owner."""
-    verdict = decision.verdict.value
-    text = f"{tool}: {verdict} ({decision.why})"
-    s.note("decision", text, tool=tool, call=key.call_id, verdict=verdict, code=decision.code)
+    verdict, name = decision.verdict.value, auditing.shown_name(s, tool)
+    text = f"{name}: {verdict} ({auditing.kept_why(decision)})"
+    s.note("decision", text, tool=name, call=key.call_id, verdict=verdict, code=decision.code)
 
 
 def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) -> None:
     """A call that never became one: an unknown tool, or arguments that are none."""
     s.counts.calls_refused += 1
     tell_decision(s, e.name, e.key, decision)
-    auditing.unheard(s, e.key, e.name, e.arguments, decision)
+    name = auditing.shown_name(s, e.name)
+    auditing.unheard(s, e.key, name, e.arguments, decision)
     lockout.refused(s, next((tool for tool in s.config.tools if tool.name == e.name), None), decision.code, now)
     output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
     kept = auditing.kept_why(decision)
-    s.emit(RecordOutcome(e.key, e.name, "refused", kept), SendOutput(e.key, output), AskResponse(e.key.session))
+    s.emit(RecordOutcome(e.key, name, "refused", kept), SendOutput(e.key, output), AskResponse(e.key.session))
     show_refusal(s, now)
 
 
@@ -160,17 +171,10 @@ def intent_committed(s: State, e: ev.IntentCommitted, now: float) -> None:
         finish(s, call, "dry_run", TRIAL, f"{call.tool.name} is on trial (dry_run): nothing was moved", now)
         return
     s.emit(RunAction(call.key, call.tool.name, call.arguments))
-    s.set_timer(f"act:{e.key}", now + longest_action_s(call) + ACT_MARGIN_S)
-
-
-def longest_action_s(call: CallState) -> float:
-    """The action's own bound, in seconds."""
-    action = call.tool.action
-    if action.relay is not None:
-        return action.relay.pulse_ms / 1000
-    if action.staff is not None:
-        return action.staff.timeout_s * action.staff.attempts + 2.0**action.staff.attempts
-    return 5.0
+    takes_s = longest_s(call.tool.action)
+    s.set_timer(f"act:{e.key}", now + takes_s + ACT_MARGIN_S)
+    if takes_s > call.tool.answer_within_s:
+        s.set_timer(f"work:{e.key}", now + call.tool.answer_within_s)
 
 
 def intent_failed(s: State, e: ev.IntentFailed, now: float) -> None:
@@ -189,6 +193,8 @@ def action_ended(s: State, e: ev.ActionEnded, now: float) -> None:
         return
     call.state = move(CALL, call.state, Signal.ENDED)
     say = e.say or (call.tool.say_done if e.ok else call.tool.say_failed)
+    if e.say and e.key.endpoint == PANEL:
+        s.emit(Page(e.say))  # no model talks to whoever pressed the button: the house's own voice says who comes
     finish(s, call, "done" if e.ok else "failed", say, e.reason or e.result, now, result=e.result)
 
 
@@ -212,10 +218,15 @@ def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
 
 
 def call_expired(s: State, name: str, now: float) -> None:
-    """Ledger, action or interlocks do not answer (timers ``commit:KEY``, ``act:KEY`` and ``look:KEY``)."""
+    """Ledger, action or contacts do not answer (timers ``commit:KEY``, ``act:KEY``, ``look:KEY``), or it takes long."""
     kind, _, key = name.partition(":")
     call = next((call for call in s.calls.values() if str(call.key) == key), None)
     if call is None:
+        return
+    if kind == "work":
+        # The service waits for no tool longer than this; the result comes as a text item (Hydra reference A8).
+        if not call.told:
+            answer(s, call, "working", WORKING)
         return
     call.state = move(CALL, call.state, Signal.EXPIRED)
     outcome, why = UNANSWERED[kind]
@@ -244,6 +255,7 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
     del s.calls[call.key]
     s.clear_timer(f"commit:{call.key}")
     s.clear_timer(f"act:{call.key}")
+    s.clear_timer(f"work:{call.key}")
     s.clear_timer(f"look:{call.key}")
     s.emit(RecordOutcome(call.key, call.tool.name, outcome, why))
     s.note("tool", f"{call.tool.name}: {outcome} ({why})", tool=call.tool.name, call=call.key.call_id, outcome=outcome)

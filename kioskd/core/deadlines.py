@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, Mapping
 
-from kioskd.core import announcing, confirmation, examining, recording, turns
+from kioskd.core import announcing, asides, codes, confirmation, examining, recording, turns
 from kioskd.core.effects import CancelResponse, CutPlayback
 from kioskd.core.regions import PLAYING, RESPONSE, Signal, move
 from kioskd.core.state import State
@@ -101,8 +101,10 @@ TIMERS: Mapping[str, Callable[[State, float], None]] = {
     "linger": linger_expired,
     "hold": confirmation.hold_expired,
     "confirm": confirmation.confirm_expired,
+    "code": codes.check_expired,
     "examine": examining.expired,
     "record": recording.expired,
+    asides.TIMER: asides.ended,
     announcing.TIMER: announcing.due,
     announcing.STUCK_TIMER: announcing.stuck,
     "breath": flag_expired("breathing", False),

@@ -132,6 +132,13 @@ class KeepOutput(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class SetVolume(Effect):
+    """Answers sound this loud from now on (0.0 to 1.0), and after a restart too (panel.volume.remember)."""
+
+    volume: float
+
+
+@dataclass(frozen=True, slots=True)
 class PlayCue(Effect):
     """A short local sound: a key of ``audio.cues``."""
 
@@ -143,6 +150,13 @@ class PlayAnnouncement(Effect):
     """The turn of the announcement ``number`` has come."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Effect):
+    """Have this rendered, and announced as soon as it may be: it calls somebody."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

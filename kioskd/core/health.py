@@ -34,12 +34,19 @@ NAMES: Mapping[str, str] = {
     "echo": "the echo canceller",
     "cues": "a cue",
     "keep": "the memory for mute",
+    "volume": "the memory for the volume",
     "recorder": "the recording",
     "gate": "the gate's neural detector",
     "wake word": "the wake word",
     "lines": "a GPIO line",
     "panel": "the panel",
     "ledger": "the ledger",
+    "ledger text": "the ledger's text",
+    "keypad": "the keypad",
+    "mqtt": "the broker",
+    "config": "the configuration",
+    "power": "the power",
+    "supply": "the board's supply",
 }
 
 
@@ -94,12 +101,14 @@ class Health:
         known = self._parts.get(part)
         return known.state if known is not None else None
 
+    def troubles(self, now: float) -> dict[str, str]:
+        """Each part that is not as it should be, with a sentence."""
+        return {name: _sentence(name, part, now) for name, part in self._parts.items() if part.state in TROUBLE}
+
     def verdict(self, now: float) -> Verdict:
         """How the kiosk is at ``now``."""
-        reasons, starving = [], []
+        reasons, starving = list(self.troubles(now).values()), []
         for name, part in self._parts.items():
-            if part.state in TROUBLE:
-                reasons.append(_sentence(name, part, now))
             deadline_s = DEADLINES_S.get(name, {}).get(part.state)
             if deadline_s is not None and now - part.moved_at > deadline_s:
                 starving.append(

@@ -23,6 +23,7 @@ class Seen(NamedTuple):
     confirming: bool
     refused: bool
     recording: bool
+    booting: bool = False
 
 
 class Colour(NamedTuple):
@@ -91,6 +92,25 @@ LADDER: tuple[Rung, ...] = (
         "A part has failed; kioskctl status says which and what to do.",
         lambda seen: not seen.health_ok,
     ),
+    # What a kiosk that starts looks like is its lamp's first word, before anything can be asked of it.
+    Rung(
+        "booting",
+        WHITE,
+        "white",
+        (1000, 200, 200, 200, 200, 200),
+        "one long and two short flashes",
+        "The kiosk starts; it is ready in a moment.",
+        lambda seen: seen.booting,
+    ),
+    Rung(
+        "offline",
+        YELLOW,
+        "yellow",
+        (150, 150, 150, 1550),
+        "two short flashes, pause",
+        "The voice service cannot be reached or refuses this kiosk; kioskctl status says why.",
+        lambda seen: seen.link in (Link.OFFLINE, Link.REFUSED),
+    ),
     Rung(
         "muted",
         MAGENTA,
@@ -108,15 +128,6 @@ LADDER: tuple[Rung, ...] = (
         "two long flashes, pause",
         "What was asked for is not allowed.",
         lambda seen: seen.refused,
-    ),
-    Rung(
-        "offline",
-        YELLOW,
-        "yellow",
-        (150, 150, 150, 1550),
-        "two short flashes, pause",
-        "The voice service cannot be reached or refuses this kiosk; kioskctl status says why.",
-        lambda seen: seen.link in (Link.OFFLINE, Link.REFUSED),
     ),
     Rung(
         "busy",
@@ -212,9 +223,10 @@ def light(
     refused: bool,
     t: float,
     recording: bool = False,
+    booting: bool = False,
 ) -> Light:
     """What the lamp shows at ``t`` (monotonic seconds): the topmost rung that applies, at its place in the rhythm."""
-    seen = Seen(health_ok, link, mute, phase, confirming, refused, recording)
+    seen = Seen(health_ok, link, mute, phase, confirming, refused, recording, booting)
     return glow(next(rung.name for rung in LADDER if rung.applies(seen)), t)
 
 

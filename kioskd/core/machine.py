@@ -10,10 +10,30 @@ from __future__ import annotations
 from typing import Callable, Mapping
 
 from kioskd.config.sections import Config
-from kioskd.core import announcing, calls, examining, muting, opening, recording, sounding, turns, vigil
+from kioskd.core import (
+    acknowledging,
+    announcing,
+    asides,
+    calls,
+    codes,
+    confirmation,
+    deeds,
+    examining,
+    muting,
+    opening,
+    reconfiguring,
+    recording,
+    sounding,
+    turns,
+    vigil,
+)
+from kioskd.core import action_events as ac
 from kioskd.core import announce_events as ae
+from kioskd.core import config_events as ce
+from kioskd.core import confirm_events as confirming
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
+from kioskd.core import panel_events as pe
 from kioskd.core.effects import (
     DuckPlayback,
     Effect,
@@ -65,6 +85,9 @@ def end(s: State, code: int, reason: str) -> None:
 HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
     ev.Pressed: opening.pressed,
     ev.Released: opening.released,
+    pe.Gestured: deeds.gestured,
+    pe.PressVoided: deeds.press_voided,
+    pe.ContactChanged: deeds.contact_changed,
     ev.MuteSwitched: muting.mute_switched,
     ev.MuteAsked: muting.mute_asked,
     ev.GateOpened: turns.gate_opened,
@@ -86,22 +109,31 @@ HANDLERS: Mapping[type[ev.Event], Callable[..., None]] = {
     ev.ResponseDone: turns.response_done,
     ev.ServiceComplained: turns.service_complained,
     ev.ToolAsked: calls.asked,
+    confirming.KeyTyped: codes.typed,
+    confirming.CodeChecked: codes.checked,
+    confirming.StaffAnswered: acknowledging.answered,
+    confirming.StaffUnreached: acknowledging.unreached,
     ev.IntentCommitted: calls.intent_committed,
     ev.IntentFailed: calls.intent_failed,
     ev.ActionEnded: calls.action_ended,
     ev.RelaySwitched: calls.relay_switched,
+    ac.CueAsked: asides.cue_asked,
+    ac.VolumeAsked: asides.volume_asked,
+    ac.EndAsked: asides.end_asked,
     ev.PartChanged: part_changed,
     ev.ThreadDied: thread_died,
     ev.RecordAsked: recording.asked,
     ev.DoctorBegan: examining.began,
     ev.DoctorEnded: examining.ended,
     ae.AnnouncementRendered: announcing.rendered,
+    ae.PageAsked: announcing.asked,
     ae.AnnouncementDropped: announcing.dropped,
     ev.StopAsked: stop_asked,
     he.Suspended: vigil.suspended,
     he.ClockTold: vigil.clock_told,
     he.InterlocksRead: vigil.interlocks_read,
     he.LedgerRead: vigil.ledger_read,
+    ce.ConfigChanged: reconfiguring.changed,
 }
 
 
@@ -119,6 +151,7 @@ class Machine:
         self, config: Config, started_at: float, measured_tail_ms: int = USUAL_TAIL_MS, muted: bool = False
     ) -> None:
         self.state = State(config, started_at, measured_tail_ms)
+        self.state.volume = config.audio.volume
         if muted:
             self.state.mute = move(MUTE, self.state.mute, MuteSignal.SOFT_ON)
 
@@ -161,7 +194,9 @@ class Machine:
         """What follows from the state alone."""
         s = self.state
         examining.look_around(s)
+        confirmation.look_around(s, now)
         rest(s, now)
+        asides.look_around(s)
         stay_open(s)
         announcing.look_around(s, now)
         if s.resting != s.rested:

@@ -17,7 +17,8 @@ def pressed(s: State, e: ev.Pressed, now: float) -> None:
         return
     examining.disturb(s, "the talk button was pressed")
     call = s.confirming
-    if call is not None:
+    if call is not None and confirmation.takes_press(call):
+        s.taken_press = e.at
         confirmation.press(s, call, e.at, now)
         return
     s.note("turn", "talk pressed")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Sequence
 
-from kioskd.config.findings import confirms
+from kioskd.config.means import Means, means
 from kioskd.config.sections import Kiosk, Tool
 from kioskd.core.schedule import Wall, closed
 
@@ -25,7 +25,7 @@ class Verdict(Enum):
 
     ALLOW = "allow"
     LOOK = "look"  # everything else holds; now its interlocks are read, and then it is judged again
-    CONFIRM = "confirm"  # allowed as soon as a hand confirms it, if everything else still holds then
+    CONFIRM = "confirm"  # allowed as soon as people confirm it, if everything else still holds then
     REFUSE = "refuse"
 
 
@@ -70,9 +70,9 @@ class Facts:
         call_session: the session that the call came by.
         muted: either mute switch is on.
         last_person_at: the last press or local speech; None: nobody yet.
-        confirming: another call is waiting for a hand.
+        confirming: another call is waiting for its confirmation.
         runs: when this tool was allowed to run, oldest first.
-        confirmed: a hand has confirmed this very call.
+        given: what has confirmed this very call so far (button, code, staff).
         wall: what the clock on the wall shows; None: nobody has told lately.
         locked_s: so long the tool stays locked after refusals; 0: it is not.
         contacts: its interlocks, read for this very judgement; None: not read.
@@ -86,7 +86,7 @@ class Facts:
     last_person_at: float | None
     confirming: bool
     runs: Sequence[float]
-    confirmed: bool
+    given: frozenset[str] = frozenset()
     wall: Wall | None = None
     locked_s: float = 0.0
     contacts: Contacts | None = None
@@ -119,18 +119,41 @@ def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decisi
         return Decision(Verdict.LOOK, "look", "", f"the interlocks of {tool.name} are read")
     if not needs_hand(tool):
         return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}")
-    if facts.confirmed:
-        return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}, and a hand confirmed it")
-    return Decision(
-        Verdict.CONFIRM, "confirm", "Please hold the button to confirm.", f"{tool.name} wants a hand at the button"
-    )
+    needed = means(tool)
+    if len(facts.given.intersection(needed.kinds)) >= needed.needed:
+        by = " and ".join(kind for kind in needed.kinds if kind in facts.given)
+        return Decision(Verdict.ALLOW, "allowed", "", f"policy allows {tool.name}, confirmed by {by}")
+    return Decision(Verdict.CONFIRM, "confirm", question(needed), f"{tool.name} must be confirmed: {_wanted(needed)}")
+
+
+def question(needed: Means) -> str:
+    """What the visitor is asked to do."""
+    if needed.kinds == ("staff",):
+        return "Staff have been asked to confirm. Please wait a moment."
+    ways = [_WAYS[kind] for kind in needed.kinds]
+    if needed.needed == 2 and len(ways) > 2:
+        return f"Please do two of these to confirm: {', '.join(ways)}."
+    return f"Please {_joined(ways, needed)} to confirm."
+
+
+_WAYS = {"button": "hold the button", "code": "enter the code", "staff": "wait for the staff"}
+
+
+def _joined(words: Sequence[str], needed: Means) -> str:
+    last = "and" if needed.needed == len(words) else "or"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _wanted(needed: Means) -> str:
+    several = f"{needed.needed} of " if 1 < needed.needed < len(needed.kinds) else ""
+    return several + _joined(needed.kinds, needed)
 
 
 def needs_hand(tool: Tool) -> bool:
     """Whether a person must confirm each run. Access always does, unless the owner wrote otherwise in so many words."""
     if tool.class_ == "access":
         return not _voice_alone(tool)
-    return confirms(tool)
+    return means(tool).needed > 0
 
 
 def _voice_alone(tool: Tool) -> bool:
@@ -147,6 +170,10 @@ def _ever(tool: Tool, problem: str) -> Decision | None:
         return _refuse("not_allowed", "I am not allowed to do that.", f"{tool.name} has no policy.allow: true")
     if tool.class_ == "access" and tool.policy.confirm == "none" and not _voice_alone(tool):
         why = f"{tool.name} gives access without confirmation, and access_without_confirmation is not true"
+        return _refuse("unconfirmed", "I am not allowed to do that.", why)
+    needed = means(tool)
+    if needed.needed > len(needed.kinds):
+        why = f"{tool.name} can never be confirmed: policy.confirm_by names too few"
         return _refuse("unconfirmed", "I am not allowed to do that.", why)
     if problem:
         return _refuse("arguments", "I did not understand that quite right. Please say it again.", problem)

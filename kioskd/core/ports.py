@@ -47,5 +47,22 @@ class LampLine(Protocol):
         """Each 0.0 to 1.0. A single lamp shows the largest of the three."""
 
 
+class Bus(Protocol):
+    """A message bus (MQTT) that keeps its connection by itself. Any thread; neither blocks."""
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """Send it once, not retained. False: no broker takes it now."""
+
+    def subscribe(self, topic: str, heard: Callable[[bytes, bool], None]) -> None:
+        """``heard(payload, retained)`` for each message, over reconnects too; a thread of the bus, must not block."""
+
+
+class Courier(Bus, Protocol):
+    """A bus that can also say whether a message has arrived at the broker."""
+
+    def deliver(self, topic: str, payload: bytes, timeout_s: float) -> str:
+        """Send it, and wait until the broker has it; empty, or a sentence why not. Blocks; any thread but the loop."""
+
+
 # The first argument of a trace is the kind, the second its fields: a row of timeline.jsonl or wire.jsonl.
 Trace = Callable[[str, Mapping[str, object]], None]

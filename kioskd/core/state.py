@@ -24,6 +24,8 @@ MOST_RUNS = 1000
 SILENT = "silent"
 # The one button that talks and confirms (config: panel.talk).
 TALK = "talk"
+# Endpoint and session of a call that no service asked for, but a button of this panel.
+PANEL = "panel"
 
 
 @dataclass(slots=True)
@@ -38,7 +40,8 @@ class CallState:
     state: Call = Call.ASKED
     questioned_at: float = 0.0  # when the visitor was asked for a hand
     answered: bool = False  # the model has had its one output
-    confirmed_at: float = 0.0
+    given: dict[str, str] = field(default_factory=dict)  # what has confirmed it so far (config/means.py), and by whom
+    confirmed_at: float = 0.0  # all that must
     looking: bool = False  # its interlocks are being read
     told: bool = False  # the model knows that it is done, ahead of the end of the pulse
 
@@ -56,7 +59,10 @@ class Counts:
     calls_done: int = 0
     relay_pulses: int = 0
     lockouts: int = 0
+    wrong_codes: int = 0
     stale_timers: int = 0
+    deeds: int = 0  # what buttons did beside talking
+    presses_voided: int = 0  # of a stuck button, or of one whose line is gone
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class State:
     response_id: str = ""
     answers: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_ANSWERS))  # of the live session
     wanted: bool = False  # a session is wanted
+    ending: tuple[str, str] | None = None  # the session that shall end, and the answer before its farewell
     talking: bool = False  # push-to-talk: held; tap-to-talk and wake word: the conversation is open
     breathing: bool = False  # the feed is shut for a moment so that a lost turn ends for the lane too
     tail: bool = False  # half-duplex: the last sound still hangs in the room
@@ -92,7 +99,14 @@ class State:
     wall: Wall | None = None  # what the clock on the wall shows
     wall_at: float = 0.0  # ... and when it was told
     pending_press: float | None = None  # the press that is confirming
+    taken_press: float = -1.0  # when the last press began that the confirmation took: it is nobody else's
     hold_due_at: float = 0.0  # when it has lasted long enough
+    keys_for: CallKey | None = None  # the keypad is read for this call
+    staff_for: CallKey | None = None  # people elsewhere are asked about this call
+    typed: str = field(default="", repr=False)  # of a code
+    attempts: int = 0  # codes that were entered
+    checking: int = 0  # the number of the one that is being compared; 0: none is
+    strike: str = ""  # under which lock it is counted (lockout.py)
     last_person_at: float | None = None
     heard: bool = False  # the service has heard speech in this turn
     unheard: int = 0  # turns in a row of which it heard nothing
@@ -102,9 +116,11 @@ class State:
     watching: bool = False
     conversing: bool = False  # the output is kept open
     ducked: bool = False
+    volume: float = 1.0  # of answers, as visitors may have set it
     shown: tuple[Phase, bool, bool, bool, bool] | None = None
     resting: bool = True
     announcements: deque[int] = field(default_factory=deque)  # that are rendered and wait for their turn
+    pages: set[int] = field(default_factory=set)  # those of them, and the one that sounds, that call somebody
     announcing: int = 0  # the number of the one that sounds, or is about to
     announced: bool = False  # ... and the card has begun to play it
     rested: bool = True  # what the link was told of it last

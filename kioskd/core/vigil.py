@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from kioskd.core import calls
+from kioskd.core import calls, lockout
 from kioskd.core import house_events as he
 from kioskd.core.policy import SETTLED, Contacts
 from kioskd.core.schedule import Wall
@@ -54,4 +54,6 @@ def ledger_read(s: State, e: he.LedgerRead, now: float) -> None:
         s.runs[tool] = deque(sorted(times), maxlen=MOST_RUNS)
     for tool, left_s in e.locks:
         s.locks[tool] = max(s.locks.get(tool, now), now + left_s)
+        if tool.startswith(lockout.STRIKE):
+            continue  # one wrong code is no news
         s.note("lockout", f"{tool or 'everything that moves'} stays locked for {left_s:.0f} s", tool=tool)

@@ -26,7 +26,7 @@ HEADER_LABELS = ("pinctrl-bcm", "pinctrl-rp1")
 
 # A write waits this long for another thread's call on the same line and then goes ahead: a wedged reader must not
 # keep a relay on. The calls are single ioctls of some microseconds; 0.2 s is a guess far above that.
-LOCK_S = 0.2
+LOCK_S = 0.1
 
 _BIAS = {"as_is": Bias.AS_IS, "floating": Bias.DISABLED, "up": Bias.PULL_UP, "down": Bias.PULL_DOWN}
 _EDGE = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "both": Edge.BOTH}
@@ -42,8 +42,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How a line shall be: ``function`` input or output; ``level`` of an output; ``pull`` as_is, floating, up or down;
-    ``edges`` none, rising, falling or both."""
+    """How a line shall be: ``function`` input, output, or as_is (only looked at); ``level`` of an output; ``pull``
+    as_is, floating, up or down; ``edges`` none, rising, falling or both."""
 
     function: str
     level: bool = False
@@ -55,6 +55,8 @@ class Wish:
         """The same for libgpiod. The level is part of the request: the kernel sets it together with the direction."""
         if self.function == "output":
             return gpiod.LineSettings(direction=Direction.OUTPUT, output_value=Value(int(self.level)))
+        if self.function == "as_is":
+            return gpiod.LineSettings(direction=Direction.AS_IS)
         return gpiod.LineSettings(
             direction=Direction.INPUT,
             bias=_BIAS[self.pull],
@@ -184,6 +186,18 @@ class Chips:
         except OSError:
             return ""
         return (info.consumer or "something in the kernel") if info.used else ""
+
+    def is_output(self, place: Place) -> bool:
+        """Whether the line is an output, also when nobody has it.
+
+        Raises:
+            LineError: it cannot be seen.
+        """
+        try:
+            with self._open(place.path) as chip:
+                return bool(chip.get_line_info(place.offset).direction is Direction.OUTPUT)
+        except OSError as error:
+            raise LineError(_sentence(f"{place.label}:{place.offset}", place, error)) from error
 
     def _survey(self, pin: Pin) -> tuple[list[Seen], str]:
         """The chips that open, and a sentence about the last one that does not."""

@@ -44,6 +44,9 @@ class GpioSource:
             self._why = "gpiod: only for relays and CHIP_LABEL:OFFSET, because lgpio serves"
         except ImportError as error:
             self._why = f"lgpio: not installed ({error})"
+        except (FileNotFoundError, PermissionError) as error:
+            where = runtime_dir or os.environ.get("LG_WD", os.getcwd())
+            self._why = f"lgpio: its pipe cannot be made in {where} ({error.strerror}); see ops.runtime_dir"
         except driver_errors() as error:
             self._why = f"lgpio: {_plain(error)}"
         log.debug("GPIO: %s", self._why)

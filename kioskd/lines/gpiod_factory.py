@@ -1,7 +1,7 @@
 """A gpiozero pin factory over libgpiod 2, for any Linux board with a GPIO character device.
 
 The line is requested when its function is first set, direction and level in one step: no glitch. On close it is given
-back as it is; what the level is from then on is not defined by the kernel's interface (docs/wiring.md).
+back as it is; what the level is from then on is not defined by the kernel's interface (docs/door.md).
 """
 
 from __future__ import annotations

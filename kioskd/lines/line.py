@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, Iterator
 
+from kioskd.lines.fuse import Fuse
 from kioskd.lines.naming import LineError
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ log = logging.getLogger(__name__)
 
 # Releasing does not wait longer than this for another thread that is inside the same line (guess; a call takes
 # microseconds): a wedged thread must not keep a relay on.
-LOCK_S = 0.2
+LOCK_S = 0.1
 
 # A stamp older than this, or in the future, is not from CLOCK_MONOTONIC (kernels before 5.7 gave wall-clock time).
 STAMP_AGE_S = 60.0
+
+# A relay of which nobody said how long it may be on: the longest pulse that can be configured.
+LONGEST_ON_S = 60.0
 
 PWM_HZ = 100.0  # gpiozero's own default for a dimmed LED
 
@@ -107,13 +111,18 @@ class ButtonLine:
 
 
 class RelayLine:
-    """A line that moves something (ports.RelayLine). Any thread."""
+    """A line that moves something (ports.RelayLine). Any thread.
 
-    def __init__(self, name: str, device: OutputDevice) -> None:
+    Args:
+        longest_s: it is released after so long (and ``fuse.GRACE_S``) whatever became of the thread that energised it.
+    """
+
+    def __init__(self, name: str, device: OutputDevice, longest_s: float = LONGEST_ON_S) -> None:
         self._name = name
         self.device = device
         self._lock = threading.Lock()
         self._closed = False
+        self.fuse = Fuse(name, longest_s, self.off)
 
     @property
     def name(self) -> str:
@@ -139,6 +148,7 @@ class RelayLine:
         try:
             if self._closed:
                 raise LineError(f"{self._name} is closed: kioskd is ending.")
+            self.fuse.arm()  # before it moves: a driver may never return from moving it
             with speaking_of(self._name):
                 self.device.on()
         finally:
@@ -155,6 +165,7 @@ class RelayLine:
             if not self._closed:
                 with speaking_of(self._name):
                     self.device.off()
+                self.fuse.disarm()
         finally:
             if got:
                 self._lock.release()
@@ -165,6 +176,7 @@ class RelayLine:
             self.off()
         finally:
             self._closed = True
+            self.fuse.close()
             self.device.close()
 
 

@@ -6,9 +6,9 @@ import json
 import logging
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Callable, Iterator, Protocol
+from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Protocol
 
-from kioskd.lines.line import ButtonLine, InputLine, LampLine, RelayLine, speaking_of
+from kioskd.lines.line import LONGEST_ON_S, ButtonLine, InputLine, LampLine, RelayLine, speaking_of
 from kioskd.lines.naming import LineError
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kioskd.lines.zero import Factory, InputDevice, OutputDevice
 
 log = logging.getLogger(__name__)
+
+# A release that is under way for so long is taken for a driver that hangs; it takes microseconds, or 0.2 s where it
+# waits for a lock. A guess.
+HANGS_S = 1.0
 
 
 class Source(Protocol):
@@ -75,6 +79,7 @@ class Lines:
         self._others: list[ButtonLine | InputLine | LampLine] = []
         self._closed = False
         self.safe_failures = 0  # relays that make_safe could not release
+        self.released: Mapping[str, object] = {}  # what is known of this machine's chips, for status (released.kept)
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -118,13 +123,17 @@ class Lines:
         self._others.append(line)
         return line
 
-    def relay(self, pin: str, active: str) -> RelayLine:
-        """A line that moves something; released from its first moment on. ``active``: "high" or "low".
+    def relay(self, pin: str, active: str, longest_s: float = LONGEST_ON_S) -> RelayLine:
+        """A line that moves something; released from its first moment on.
+
+        Args:
+            active: "high" or "low".
+            longest_s: it is never on for longer, whatever hangs (``fuse.Fuse``).
 
         Raises:
             LineError: the line cannot be had.
         """
-        line = RelayLine(pin, self._output_device(pin, active, "relay"))
+        line = RelayLine(pin, self._output_device(pin, active, "relay"), longest_s)
         self._relays[pin] = (line, active)
         return line
 
@@ -212,6 +221,14 @@ class Lines:
                 self.safe_failures += 1
                 log.exception("%s could not be released", pin)
 
+    def hanging(self) -> str:
+        """A sentence about a relay whose driver does not return from releasing it; empty: there is none. Any thread.
+
+        Another process can release it: the kernel takes the line back when this one is gone.
+        """
+        late = [pin for pin, (relay, _) in list(self._relays.items()) if relay.fuse.hangs_s > HANGS_S]
+        return f"the driver of {', '.join(late)} hangs while the relay should be released" if late else ""
+
     def write_facts(self, path: str) -> None:
         """Write down the relays and their polarity for ``kioskd.lines.safe``, at once or not at all.
 
@@ -255,7 +272,9 @@ class Lines:
             "why": self._source.why(),
             "lines": {pin: _describe(*served) for pin, served in self._served.items()},
             "callback_errors": sum(line.errors for line in self._others if isinstance(line, ButtonLine)),
+            "released": self.released,
             "safe_failures": self.safe_failures,
+            "fuses_blown": sum(relay.fuse.blown for relay, _ in self._relays.values()),
         }
 
 

@@ -1,18 +1,21 @@
 """Release the relays of a daemon that is gone: ``python -m kioskd.lines.safe FACTS``, for ``ExecStopPost=``.
 
-Reads what ``Lines.write_facts`` wrote; needs neither YAML nor gpiozero. The level is set in the request itself.
-What the line does when this process has ended as well is the chip driver's business (docs/wiring.md).
+Reads what ``Lines.write_facts`` wrote; needs neither YAML nor gpiozero, nor libgpiod where all is well: doors are open
+while it starts. The level is set in the request itself. What the line does when this process has ended as well is the
+chip driver's business (docs/door.md).
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Callable, TextIO
 
-from kioskd.lines.naming import LineError
+from kioskd.lines import kernel
 
+TYPE_CHECKING = False  # typing takes longer to load than all that is done here
 if TYPE_CHECKING:
+    from typing import Any, Callable, TextIO
+
     from kioskd.lines.chips import Chips
 
 OK = 0
@@ -22,6 +25,8 @@ USAGE = 64  # EX_USAGE, sysexits.h
 
 def machine_chips() -> Chips:
     """The chips of this machine; imported late, so that a kiosk without relays pays nothing."""
+    from kioskd.lines.naming import LineError
+
     try:
         from kioskd.lines.chips import Chips
     except ImportError as error:
@@ -70,12 +75,14 @@ def _inactive(active: str) -> bool:
 def _release(relay: tuple[str, bool], chips: Callable[[], Chips]) -> str:
     """Empty when it was released, else why not."""
     pin, level = relay
+    if chips is machine_chips and kernel.drive(pin, level):
+        return ""
     try:
         all_chips = chips()
         from kioskd.lines.chips import Wish
 
         all_chips.request(pin, Wish("output", level=level)).release()
-    except LineError as error:
+    except OSError as error:
         return f"A relay was not released: {error}"
     return ""
 

@@ -67,6 +67,7 @@ class Attempt:
         self._ticked = ticked
         self._news = Waker()
         self._goodbye: str | None = None
+        self._key: str | None = None  # that it carries
         self.conversation: Conversation | None = None
 
     def hang_up(self, reason: str, replaced: bool = False) -> None:
@@ -89,6 +90,17 @@ class Attempt:
         """Give up a call that nobody has answered yet, unless it has only just begun."""
         if self.conversation is None and self._ports.clock() - self._began_at >= YOUNG_S:
             self.hang_up(reason)
+
+    def rekey(self) -> None:
+        """The key was changed: give up a call that carries the old one, and that nobody has answered yet."""
+        if self.conversation is not None or self._setup.tokens is not None:
+            return
+        try:
+            outdated = self._setup.read_key() != self._key
+        except (ValueError, OSError):
+            return  # half written, perhaps: the next attempt reads it again, and says so
+        if outdated:
+            self.hang_up("the key was changed during the call")
 
     async def run(self) -> Ending:
         """Until its end. Cancelling this drops the connection."""
@@ -122,7 +134,7 @@ class Attempt:
         self._record.set(Link.CONNECTING, name, f"calling {name}")
         key, tokens = None, self._setup.tokens
         try:
-            key = self._setup.read_key() if tokens is None else await tokens.token()
+            self._key = key = self._setup.read_key() if tokens is None else await tokens.token()
             target, session, items = self._prepare(key)
             # Not on the loop: where the rates differ its first one imports numpy, a tenth of a second.
             resampler = await asyncio.to_thread(make_resampler, UPLINK_HZ, self._setup.profile.in_rate_hz)

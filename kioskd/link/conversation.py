@@ -22,6 +22,7 @@ from kioskd.link.downlink import Downlink, Placed
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.failures import Ending, Failure, LinkError
 from kioskd.link.limits import Allowance
+from kioskd.link.liveness import VANISHED, Liveness
 from kioskd.link.memory import Line
 from kioskd.link.orders import Orders
 from kioskd.link.patience import Patience
@@ -39,7 +40,7 @@ from kioskd.wire.session import Session
 
 log = logging.getLogger(__name__)
 
-GOODBYE, VANISHED = 1000, 1006  # RFC 6455, 7.4.1
+GOODBYE = 1000  # RFC 6455, 7.4.1
 WELL_BELOW = 0.7  # of the service's idle limit: a keep-alive that is late by a third of it still counts
 
 
@@ -91,7 +92,8 @@ class Conversation(Orders):
         self._close_code: int | None = None
         self._items = items
         self._asked: dict[str, str] = {}  # names of the tools that were called and have not answered, by call id
-        self._proof: asyncio.Task[None] | None = None
+        given = connection, ports.limits, ports.clock, self._reader.heard, setup.profile.pong_s, self._vanished
+        self._liveness = Liveness(setup.name, *given)
         self.term = Term()
         self.mismatches: Sequence[str] = ()
         self.endpoint, self.id, self.ready = setup.name, "", False
@@ -107,7 +109,7 @@ class Conversation(Orders):
             return await self.over
         finally:
             self._patience.stop()
-            tasks += [self._proof] if self._proof is not None else []
+            self._liveness.stop()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -123,15 +125,7 @@ class Conversation(Orders):
 
     def prove(self) -> None:
         """Have the peer answer a ping, or give the connection up: the network under it has changed."""
-        if self._proof is None or self._proof.done():
-            self._proof = asyncio.create_task(self._prove(), name=f"proof of {self.endpoint}")
-
-    async def _prove(self) -> None:
-        pong_s = self._ports.limits.pong_s
-        if not await self._connection.alive(pong_s):
-            sentence = f"the network changed, and {self.endpoint} did not answer within {pong_s:g} s"
-            # Used up, not at fault: the next one is called at once.
-            self._end(Failure(Trouble.EXPIRY, sentence, close_code=VANISHED), None)
+        self._liveness.prove()
 
     def watch(self, now: float) -> float:
         """End it if a deadline has passed. Returns when the next one will (monotonic seconds)."""
@@ -141,7 +135,12 @@ class Conversation(Orders):
             if now >= at:
                 self._end(Failure(Trouble.TRANSPORT, sentence), None)
             earliest = min(earliest, at)
+        if self.ready and not self.over.done():
+            earliest = min(earliest, self._liveness.watch(now, busy=not self.quiet))
         return earliest
+
+    def _vanished(self, failure: Failure) -> None:
+        self._end(failure, None)
 
     def _end(
         self,

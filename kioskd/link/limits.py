@@ -29,6 +29,8 @@ class Limits:
         well_probes: and so many probes in a row must have come through.
         well_probe_s: it is probed this often meanwhile.
         pong_s: after a change of the network a connection must answer a ping within this.
+        silent_s: a service that said nothing for so long, while something is on its way, is asked with a ping.
+        idle_silent_s: likewise while nothing is.
         spoilt: so many closes with 1007 within ``spoilt_s`` are a refusal (dialects reference 8.6).
         bad_frames: so many refused frames of ours within ``bad_frames_s`` end the session (dialects reference 8.6).
     """
@@ -55,6 +57,8 @@ class Limits:
     well_probes: int = 3
     well_probe_s: float = 20.0
     pong_s: float = 3.0
+    silent_s: float = 5.0
+    idle_silent_s: float = 15.0
     spoilt: int = 3
     spoilt_s: float = 300.0
     bad_frames: int = 10

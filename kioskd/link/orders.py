@@ -98,7 +98,7 @@ class Orders:
     def quiet(self) -> bool:
         """Nothing is on its way in either direction: who ends the session now loses nothing."""
         idle = not (self._writer.engaged or self._barge.generating)
-        return idle and self._writer.owed_since == NEVER and self._replies.due_at() == NEVER
+        return idle and not self._writer.expecting and self._replies.due_at() == NEVER
 
     def traffic(self) -> tuple[float, Sent, Heard]:
         """Seconds in session, and what went up and came down so far."""

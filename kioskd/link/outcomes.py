@@ -16,7 +16,7 @@ from kioskd.link.outlet import Outlet
 from kioskd.link.ports import Ports
 from kioskd.link.probe import Lookout
 from kioskd.link.renewal import Renewal
-from kioskd.link.standings import SERVING, WELL, Standings
+from kioskd.link.standings import SERVING, UNKNOWN, WELL, Standings
 from kioskd.link.waker import Waker
 from kioskd.link.wish import Wish
 from kioskd.wire.facts import Ended
@@ -38,10 +38,26 @@ class Outcomes(Outlet):
     _news: Waker
     _wish: Wish
     _renewal: Renewal
+    _rekeyed: set[str]  # endpoints of which a key was changed since they were dialled last
     _lookout: Lookout
     _sickbed: Lookout
     _ticked_at: float
     _mismatches: Sequence[str]
+
+    def keys_changed(self, name: str) -> None:
+        """The key of that endpoint was changed: if it had refused, it is tried at once when a session is wanted.
+
+        A call that is on its way with the old one is begun anew; where that cannot be told, and it is refused, the new
+        one is tried at once likewise.
+        """
+        self._rekeyed.add(name)
+        if self._attempt is not None and self._attempt.endpoint == name:
+            self._attempt.rekey()
+        if self._course.pardon(name, self._clock(), idle=self._attempt is None):
+            self._standings.set(name, UNKNOWN, "its key was changed; it has not been asked since")
+            if self._record.state is Link.REFUSED and not self._course.barred:
+                self._record.set(Link.ASLEEP, name, "the key was changed; it is tried with the next session")
+            self._news.wake()
 
     # -- while it lasts --------------------------------------------------------------------------
 
@@ -120,6 +136,8 @@ class Outcomes(Outlet):
         self._course.failed(setup.name, ending, now, self._rng(), waiting=len(self._uplink) > 0)
         state, when = self._course.prospect(failure, now)
         self._record.set(state, setup.name, failure.sentence + (when if self._wish else ""))
+        if setup.name in self._rekeyed:
+            self.keys_changed(setup.name)
 
     def _rest(self, setup: EndpointSetup, ending: Ending, now: float) -> None:
         """Closed by us, by the service because nobody spoke (Hydra: after 30 s, with 1000), or used up: all is well."""

@@ -29,7 +29,7 @@ from kioskd.link.ports import Ports
 from kioskd.link.probe import Lookout
 from kioskd.link.record import Record
 from kioskd.link.renewal import Renewal
-from kioskd.link.standings import UNKNOWN, Standings
+from kioskd.link.standings import Standings
 from kioskd.link.waker import Waker
 from kioskd.link.wish import Wish
 
@@ -96,6 +96,7 @@ class Supervisor(Outcomes):
         self._renewal = Renewal(self._course, talk.linger_s, clock)
         self._mismatches: Sequence[str] = ()
         self._closing = False
+        self._rekeyed: set[str] = set()
         self._lookout = Lookout(limits, clock, self._probed)
         often = dataclasses.replace(limits, probe_s=limits.well_probe_s, probe_retry_s=limits.well_probe_s)
         self._sickbed = Lookout(often, clock, self._probed_sick)
@@ -198,14 +199,6 @@ class Supervisor(Outcomes):
         self._lookout.soon()
         self._news.wake()
 
-    def keys_changed(self, name: str) -> None:
-        """The key of that endpoint was changed: if it had refused, it is tried at once when a session is wanted."""
-        if self._course.pardon(name, self._clock(), idle=self._attempt is None):
-            self._standings.set(name, UNKNOWN, "its key was changed; it has not been asked since")
-            if self._record.state is Link.REFUSED and not self._course.barred:
-                self._record.set(Link.ASLEEP, name, "the key was changed; it is tried with the next session")
-            self._news.wake()
-
     def update_tools(self, tools: Sequence[Mapping[str, object]]) -> bool:
         """Other tools, as the service is told of them: at once where the dialect can, else from the next session on.
 
@@ -279,6 +272,7 @@ class Supervisor(Outcomes):
             await self._news.rest(min(wait_s, self._limits.tick_s))
         elif self._course.begin(now):
             setup = self._endpoints[self._course.current]
+            self._rekeyed.discard(setup.name)
             self._judge(setup, await self._try(setup))
 
     async def _try(self, setup: EndpointSetup) -> Ending:

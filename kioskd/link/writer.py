@@ -64,6 +64,7 @@ class Writer:
         self._by_hand = session.profile.turns == "manual"
         self._everything = ports.talk.mode == "open"  # goes up: where an utterance begins and ends the service says
         self._hears = False  # ... and it says that somebody speaks
+        self._answer_s, self._expects_until = ports.talk.answer_s, 0.0
         self._create_at = NEVER  # after a commit, unless an answer begins before
         self._taken = 0  # of the lane, by whoever takes from it
         self._connection = connection
@@ -92,6 +93,7 @@ class Writer:
         self.pacer = None
         self._hears = False
         self.owed_since = self._create_at = NEVER
+        self._expects_until = 0.0
 
     def queue(self, frame: bytes) -> None:
         """Send a control frame, soon and in order."""
@@ -120,11 +122,23 @@ class Writer:
 
     def turn_ended(self, answered: bool) -> None:
         """The service ended the turn; ``answered``: it owes nothing any more, for it answers or will not."""
+        if self._hears and not answered and not self._everything:
+            self._owe(self._clock())
         self._hears = False
         if self.pacer is not None:
             self.pacer.turn_ended()
         if answered:
             self.owed_since = self._create_at = NEVER
+            self._expects_until = 0.0
+
+    @property
+    def expecting(self) -> bool:
+        """Whether an answer is owed, or may come to what was said: nobody knows yet whether the service heard it."""
+        return self.owed_since < NEVER or self._clock() < self._expects_until
+
+    def _owe(self, now: float) -> None:
+        """An answer is expected. What was expected before is not expected later for it."""
+        self.owed_since = min(self.owed_since, now)
 
     async def run(self) -> NoReturn:
         """Write until the connection is gone.
@@ -148,7 +162,7 @@ class Writer:
         if due_at <= now:
             self._replies.fired()
             self._create_at = NEVER
-            self.owed_since = now
+            self._owe(now)
             await self._send(self._session.create_response())
             return
         step = pacer.next(now, len(self._uplink))
@@ -177,8 +191,12 @@ class Writer:
             await self._send(self._session.clear())
         if chunk.ends:
             if pacer.speaking:
-                # Shut in the middle of everything (by mute, by the kiosk's own voice), it may have held no word.
-                self.owed_since = self.owed_since if self._everything else now
+                # Of what the service does not hear (a door that slams) it owes nothing; and shut in the middle of
+                # everything (by mute, by the kiosk's own voice), an utterance may have held no word.
+                if not self._everything:
+                    self._expects_until = now + self._answer_s
+                    if self._hears:
+                        self._owe(now)
                 await self._commit(pacer, now)
             pacer.ended(now)
             return

@@ -11,13 +11,12 @@ import errno
 import json
 import logging
 import os
-import socket
-import struct
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Callable, Mapping
+from inspect import isawaitable
+from typing import Awaitable, Callable, Mapping
 
-from kioskd.ops.sockets import Place
+from kioskd.ops.sockets import Place, user_of
 from kioskd.ops.timeline import Timeline, Watcher
 
 log = logging.getLogger(__name__)
@@ -36,6 +35,9 @@ CLIENTS = 32  # of each socket
 
 Request = Mapping[str, object]
 Answer = Mapping[str, object]
+Do = Callable[[Request], Answer | Awaitable[Answer]]
+# What these do is written down with who asked for it.
+CONFIGURING = ("reload", "apply")
 
 
 class Refusal(Exception):
@@ -61,7 +63,7 @@ class Control:
         runtime_dir: where the sockets are; clients look for them there.
         status: makes the status page; called for each request.
         changes: what may be asked on ``change.sock``, by name. A callable gets the request and returns what to
-            answer, or raises ValueError with a sentence. It must not block.
+            answer (or an awaitable of that), or raises ValueError with a sentence. It must not block.
         timeline: where notes come from.
         looks: what else may be asked on ``look.sock``, by name; a callable as those of ``changes``.
         groups: the group of each socket, by the socket's name.
@@ -73,10 +75,10 @@ class Control:
         self,
         runtime_dir: str,
         status: Callable[[], Answer],
-        changes: Mapping[str, Callable[[Request], Answer]],
+        changes: Mapping[str, Do],
         timeline: Timeline,
         *,
-        looks: Mapping[str, Callable[[Request], Answer]] | None = None,
+        looks: Mapping[str, Do] | None = None,
         groups: Mapping[str, str] = GROUPS,
         speak_s: float = SPEAK_S,
         take_s: float = TAKE_S,
@@ -181,7 +183,7 @@ class Control:
             if name == LOOK and not isinstance(request, str) and request.get("do") == "watch":
                 await self._watch(reader, writer)
                 return
-            await self._send(writer, self._answer(name, request, writer))
+            await self._send(writer, await self._answer(name, request, writer))
             quiet = ""
             # A client that has sent a thousand requests at once would otherwise hold the loop until all are answered.
             await asyncio.sleep(0)
@@ -204,12 +206,12 @@ class Control:
         self.counts.garbage += 1
         return 'this is no request; one JSON object a line, like {"do": "status"}'
 
-    def _answer(self, name: str, request: Request | str, writer: asyncio.StreamWriter) -> bytes:
+    async def _answer(self, name: str, request: Request | str, writer: asyncio.StreamWriter) -> bytes:
         """One line. The boundary around what the rooms do: whatever they raise, the client gets a sentence."""
         if isinstance(request, str):
             return _refusal(request)
         try:
-            line = _line({"ok": True, **self._do(name, request, writer)})
+            line = _line({"ok": True, **await self._do(name, request, writer)})
             self.counts.answered += 1
             return line
         except Refusal as refusal:
@@ -220,7 +222,7 @@ class Control:
             self.counts.faults += 1
             return _refusal("an error inside kioskd; its journal has the traceback")
 
-    def _do(self, name: str, request: Request, writer: asyncio.StreamWriter) -> Answer:
+    async def _do(self, name: str, request: Request, writer: asyncio.StreamWriter) -> Answer:
         asked = str(request["do"])
         looks = ("status", "watch", *self._looks)
         if name == LOOK and asked == "status":
@@ -229,10 +231,13 @@ class Control:
         if asked in here:
             if name == CHANGE:
                 # Who asks how a run goes asks again and again; its beginning has been told.
-                level = logging.DEBUG if "run" in request else logging.INFO
-                log.log(level, "%s is asked for by user id %s", asked, _user(writer))
+                level = logging.DEBUG if "run" in request or request.get("step") == "look" else logging.INFO
+                uid = user_of(writer.get_extra_info("socket"))
+                log.log(level, "%s is asked for by user id %s", asked, uid)
+                request = {**request, "uid": uid} if asked in CONFIGURING else request
             try:
-                return here[asked](request)
+                answer = here[asked](request)
+                return await answer if isawaitable(answer) else answer
             except ValueError as error:
                 raise Refusal(str(error)) from error
         if asked in self._changes:
@@ -283,13 +288,6 @@ def _line(row: Mapping[str, object]) -> bytes:
 
 def _refusal(sentence: str) -> bytes:
     return _line({"ok": False, "error": sentence})
-
-
-def _user(writer: asyncio.StreamWriter) -> int:
-    """Who asks: SO_PEERCRED, unix(7); struct ucred is pid, uid, gid."""
-    asking: socket.socket = writer.get_extra_info("socket")
-    _, uid, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(uid)
 
 
 def _why(error: OSError, runtime_dir: str) -> str:

@@ -71,6 +71,9 @@ ROWS: Sequence[Row] = (
     Row("ledger_intents_total", "Intents on the disk.", "counters.ledger.committed"),
     Row("ledger_failures_total", "Writes to the ledger that failed.", "counters.ledger.failed"),
     Row("control_garbage_total", "Requests on the control sockets that were none.", "counters.control.garbage"),
+    Row("supply_weak", "Whether the board's supply is too weak now, or the board is throttled.", "power.supply.weak"),
+    Row("power_going", "Whether the power line says that the power is gone.", "power.going"),
+    Row("power_blips_total", "How often the power line was off for too short to count.", "power.blips"),
     Row("timeline_dropped_total", "Notes that the timeline did not keep.", "counters.timeline_dropped"),
 )
 PARTS = {"capture": "audio.capture.state", "playback": "audio.playback.state", "ledger": "counters.ledger.state"}

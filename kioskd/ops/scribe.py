@@ -6,9 +6,10 @@ A disk may take seconds for an fsync, so writing has a thread of its own, from t
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from typing import Callable, Generic, Iterable, TypeVar
+
+from kioskd.config import durable
 
 log = logging.getLogger(__name__)
 
@@ -121,17 +122,4 @@ def replace(path: str, lines: Iterable[str], mode: int = 0o600) -> None:
     Raises:
         OSError: it could not be written; the old one stands.
     """
-    beside = f"{path}.new"
-    with open(beside, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)
-        for line in lines:
-            file.write(line)
-            file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable.replace(path, "".join(f"{line}\n" for line in lines).encode(), mode)

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,12 @@ class Place:
             except OSError as error:
                 log.warning("%s stays behind: %s", path, error.strerror)
         self._inode = None
+
+
+def user_of(asking: socket.socket) -> int:
+    """Who is at the other end: SO_PEERCRED, unix(7); struct ucred is pid, uid, gid."""
+    _, uid, _ = struct.unpack("3i", asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(uid)
 
 
 def _look_for_another(path: str) -> None:

@@ -47,6 +47,10 @@ class Notifier:
         """Everything is open; network and devices are states, not preconditions."""
         self._tell(f"READY=1\nSTATUS={_one_line(status)}")
 
+    def reloading(self) -> None:
+        """The configuration is being read again; ``ready`` ends it. sd_notify(3) wants the time with it."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
     def status(self, text: str) -> None:
         """One line for ``systemctl status``."""
         self._tell(f"STATUS={_one_line(text)}")
@@ -127,24 +131,52 @@ def _is_journal(env: Mapping[str, str], stream: IO[str]) -> bool:
     return env.get("JOURNAL_STREAM") == f"{facts.st_dev}:{facts.st_ino}"
 
 
+class Journal(logging.Handler):
+    """Sends records to journald with their fields (core/catalogue.py). Any thread.
+
+    systemd's own handler sends a record's arguments and its traceback as they are, in fields of their own: here nothing
+    leaves that was not redacted.
+
+    Args:
+        send: ``systemd.journal.send``.
+        redact: takes secrets out of a text.
+    """
+
+    def __init__(self, send: Callable[..., object], redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._send, self._redact = send, redact
+        self.setFormatter(Redacting("%(message)s", redact))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record, its traceback in the message."""
+        try:
+            # Half a surrogate pair, as a frame may hold it, is nothing that the journal can take.
+            fields = {name: _whole(self._redact(value)) for name, value in getattr(record, "journal", {}).items()}
+            if number := getattr(record, "MESSAGE_ID", ""):
+                fields["MESSAGE_ID"] = number
+            self._send(
+                _whole(self.format(record)),
+                PRIORITY=str(PRIORITY.get(record.levelname, 6)),
+                SYSLOG_IDENTIFIER="kioskd",
+                LOGGER=record.name,
+                THREAD_NAME=record.threadName or "",
+                CODE_FILE=record.pathname,
+                CODE_LINE=record.lineno,
+                CODE_FUNC=record.funcName or "",
+                **fields,
+            )
+        except Exception:
+            self.handleError(record)  # what logging does with a stream that fails
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _journal(redact: Callable[[str], str]) -> logging.Handler:
-    from systemd.journal import JournalHandler
+    from systemd.journal import send
 
-    class Journal(JournalHandler):  # type: ignore[misc]  # systemd-python ships no types
-        """systemd's own handler, with the message and the traceback redacted before they leave."""
-
-        def emit(self, record: logging.LogRecord) -> None:
-            """Send one record with its structured fields."""
-            if record.exc_info:
-                # The library would send EXCEPTION_TEXT as it is; folded into the message it is redacted with it.
-                record.exc_text = None
-                record.msg, record.args = self.format(record), ()
-                record.exc_info = None
-            super().emit(record)
-
-    handler: logging.Handler = Journal(SYSLOG_IDENTIFIER="kioskd")
-    handler.setFormatter(Redacting("%(message)s", redact))
-    return handler
+    return Journal(send, redact)
 
 
 def setup_logging(

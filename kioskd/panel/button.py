@@ -23,10 +23,12 @@ class Debounce:
     Args:
         settle_s: shorter stays are glitches (bouncing, EMI).
         level: how the contact stands at the start.
+        rise_s: the same for going up to True, where that must be known sooner; None: as long.
     """
 
-    def __init__(self, settle_s: float, level: bool) -> None:
+    def __init__(self, settle_s: float, level: bool, rise_s: float | None = None) -> None:
         self._settle_s = settle_s
+        self._rise_s = settle_s if rise_s is None else min(rise_s, settle_s)
         self.level = level
         self.since: float | None = None  # since when the contact is at the other level
         self.glitches = 0
@@ -47,7 +49,8 @@ class Debounce:
 
     def settle(self, now: float) -> Change | None:
         """The change that has settled by ``now``, if there is one."""
-        if self.since is None or now < self.since + self._settle_s:
+        due = self.due
+        if self.since is None or due is None or now < due:
             return None
         change = Change(not self.level, self.since)
         self.level, self.since = change.level, None
@@ -56,7 +59,9 @@ class Debounce:
     @property
     def due(self) -> float | None:
         """When ``settle`` would find something, if nothing else happens."""
-        return None if self.since is None else self.since + self._settle_s
+        if self.since is None:
+            return None
+        return self.since + (self._settle_s if self.level else self._rise_s)
 
 
 class What(Enum):
@@ -78,21 +83,26 @@ class Fact(NamedTuple):
 class PushButton:
     """A debounced button that notices when it is stuck.
 
-    A press that lasts longer than ``stuck_s`` ends there (UP, then STUCK), and counts for nothing until the button
+    A press that lasts longer than ``stuck_s`` ends there (STUCK, then UP), and counts for nothing until the button
     came up (FREED). So does a button that is down from the start: nobody pressed it for this kiosk to hear.
 
+    A press counts after ``glitch_s`` and not after ``settle_s``: bouncing comes behind the first touch and is told from
+    a release by ``settle_s``; what comes out of silence is interference, and that is shorter.
+
     Args:
-        settle_s: see Debounce; also the shortest press.
+        settle_s: see Debounce; a contact that opens for less, while it is pressed, bounces.
         stuck_s: no person holds the button longer.
         down: whether it is held at the start.
+        glitch_s: the shortest press; None: settle_s.
     """
 
-    def __init__(self, settle_s: float, stuck_s: float, down: bool) -> None:
-        self._filter = Debounce(settle_s, down)
+    def __init__(self, settle_s: float, stuck_s: float, down: bool, glitch_s: float | None = None) -> None:
+        self._filter = Debounce(settle_s, down, glitch_s)
         self._stuck_s = stuck_s
         self._down_at: float | None = None
         self.stuck = down
         self.presses = 0
+        self.times_stuck = int(down)
 
     def edge(self, down: bool, at: float) -> list[Fact]:
         """The contact changed; the facts that are certain by then."""
@@ -120,6 +130,15 @@ class PushButton:
         """A press is under way: DOWN was said, UP was not."""
         return self._down_at is not None
 
+    def certain(self, now: float) -> float:
+        """Up to when all is known: the contact may have come up a moment ago, and that has not settled yet."""
+        return now if self._filter.since is None else min(now, self._filter.since)
+
+    @property
+    def settling(self) -> bool:
+        """The contact has changed and it is not known yet whether that counts."""
+        return self._filter.since is not None
+
     @property
     def glitches(self) -> int:
         """Changes too short to count."""
@@ -134,7 +153,8 @@ class PushButton:
         if now < at or coming_up:
             return []
         self._down_at, self.stuck = None, True
-        return [Fact(What.UP, at), Fact(What.STUCK, at)]
+        self.times_stuck += 1
+        return [Fact(What.STUCK, at), Fact(What.UP, at)]
 
     def _take(self, settled: Change | None) -> list[Fact]:
         if settled is None:

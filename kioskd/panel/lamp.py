@@ -10,11 +10,13 @@ class Lamp:
     """Writes to the line only what changed.
 
     Args:
-        line: one line or three; None: the kiosk has no lamp, or it cannot be had.
+        line: one line, three, or a strip; None: the kiosk has no lamp, or it cannot be had.
+        brightness: of whatever is lit, 0.0 to 1.0.
     """
 
-    def __init__(self, line: LampLine | None) -> None:
+    def __init__(self, line: LampLine | None, brightness: float = 1.0) -> None:
         self._line = line
+        self._brightness = brightness
         self._written: tuple[float, float, float] | None = None
         self.light: Light | None = None
         self.writes = 0
@@ -30,7 +32,7 @@ class Lamp:
         if self._line is not None and colour != self._written:
             # Forgotten until it has worked: a lamp that came back is to be written to again.
             self._written = None
-            self._line.set(*colour)
+            self._line.set(*(self._brightness * level for level in colour))
             self._written = colour
             self.writes += 1
 

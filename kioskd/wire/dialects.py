@@ -86,6 +86,7 @@ HUGGING_FACE = replace(
     default_model="",
     voices=(),
     session_max_s=0,
+    pong_s=30,  # a model in the same process may hold up whoever answers pings (9.16); a guess
 )
 
 # The shape of 2024 and 2025: gone at OpenAI, alive elsewhere (headline 3), so the owner writes where.
@@ -184,11 +185,12 @@ HYBRIE_GEMINI = replace(
     query=MappingProxyType({"provider": "gemini"}),
     default_model="gemini-2.5-flash-native-audio-preview-12-2025",
     session_max_s=600,  # Gemini's own limit shines through (3.5); U16: at 9 minutes
+    pong_s=30,  # and perhaps its slowness (9.17)
 )
 
 # The self-hosted runtime: the same behind the owner's address, with or without a key (U17), and turns that the kiosk
 # commits: its engine is not promised to find their ends (3.2).
-HYBRIE_RAW = replace(HYBRIE, name="hybrie-raw", url="", needs_key=False, turns="manual", session_max_s=0)
+HYBRIE_RAW = replace(HYBRIE, name="hybrie-raw", url="", needs_key=False, turns="manual", session_max_s=0, pong_s=30)
 
 # xAI Grok Voice: GA events, another shape of the session (5.2).
 GROK = replace(

@@ -79,6 +79,8 @@ class Profile:
             configuration that may be echoed; it bounds what one frame can unfold to in memory.
         idle_close_s: the service closes after this long without a frame; 0: never. Pings do not count (unknown 7).
         session_max_s: the service ends a session after this long; 0: not stated.
+        pong_s: a service that is asked with a ping, because it has said nothing for a while, answers within this. A
+            guess, twice the slowest mobile network; Gemini took 8 to 30 s (dialects reference 9.17).
     """
 
     name: str
@@ -144,6 +146,7 @@ class Profile:
     rotate_margin_s: float = 120
     ping_interval_s: float = 20
     ping_timeout_s: float = 30
+    pong_s: float = 10
 
     fatal_http: tuple[int, ...] = (400, 401, 403, 404)
     capacity_http: tuple[int, ...] = (429, 503)

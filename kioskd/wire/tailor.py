@@ -45,6 +45,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "catch_up": (1, 4),
     "ping_interval_s": (1, 300),
     "ping_timeout_s": (1, 300),
+    "pong_s": (1, 300),
     "max_frame_bytes": (65_536, 64 * 1024 * 1024),
     "max_control_bytes": (4_096, 8 * 1024 * 1024),
     "configure_limit_bytes": (1_024, 8 * 1024 * 1024),

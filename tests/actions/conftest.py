@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Callable, Iterator, TypeVar
+from typing import Any, Callable, Iterator, TypeVar
 
 import pytest
 
@@ -108,3 +111,89 @@ def ledger(tmp_path: Path, posts: Posts) -> Iterator[Ledger]:
     ledger.start()
     yield ledger
     assert ledger.stop(PATIENCE_S)
+
+
+Reply = Callable[[BaseHTTPRequestHandler], None]
+
+
+def answer(code: int, body: bytes = b"", **headers: str) -> Reply:
+    """A reply for a peer's script."""
+
+    def reply(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(code)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    return reply
+
+
+class Peer:
+    """A web service that follows a script and keeps what it was sent; ``always`` answers when the script is over."""
+
+    answer = staticmethod(answer)
+
+    def __init__(self, scheme: str = "http") -> None:
+        self.script: list[Reply] = []
+        self.always: Reply = answer(200)
+        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self.methods: list[str] = []
+        self.closing = threading.Event()
+        peer = self
+
+        class Web(BaseHTTPRequestHandler):
+            def serve(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                peer.methods.append(self.command)
+                peer.requests.append((self.path, dict(self.headers), json.loads(body) if body else None))
+                (peer.script.pop(0) if peer.script else peer.always)(self)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = serve
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+        self.server.daemon_threads = True
+        self.url = f"{scheme}://127.0.0.1:{self.server.server_address[1]}/call"
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def make_peer() -> Iterator[Callable[..., Peer]]:
+    """Further peers, closed at the end."""
+    made: list[Peer] = []
+
+    def make(scheme: str = "http") -> Peer:
+        made.append(Peer(scheme))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Key and self-signed certificate for localhost."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key), "-out", str(cert)]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    subprocess.run(["openssl", "req", "-x509", *made, *name], check=True, capture_output=True)
+    return key, cert

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from kioskd.actions import actions as room
+from kioskd.actions import hands
 from kioskd.actions.actions import Actions
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.trail import trail_files
@@ -213,7 +215,7 @@ def test_an_action_that_hangs_is_answered_for_and_its_thread_named(
     make: Make, posts: Any, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAFF", "t0ken")
-    monkeypatch.setattr(room, "MARGIN_S", 0.1 - 22.0)  # timeout 20 s and 2 s of pauses: its bound is 0.1 s here
+    monkeypatch.setattr(hands, "MARGIN_S", 0.1 - 22.0)  # timeout 20 s and 2 s of pauses: its bound is 0.1 s here
     actions = make(desk.tool())
     actions.run(key(), "call_staff", {})
     assert "gave no answer within" in posts.wait(ActionEnded).reason
@@ -360,12 +362,14 @@ def test_of_a_flood_of_refusals_the_trail_has_a_few_and_the_number_of_the_others
 ) -> None:
     actions = make(door())
     for number in range(200):
-        actions.audit("decision", {"verdict": "refuse", "call": f"c{number}"})
+        actions.audit("decision", {"verdict": "refuse", "call": f"c{number}", "tool": "door", "code": "stale"})
     actions.audit("decision", {"verdict": "allow", "call": "real"})
     assert ledger.stop(PATIENCE_S)
     rows = [json.loads(row) for path in trail_files(tmp_path / "audit") for row in path.open()]
     decisions = [row["data"] for row in rows if row["what"] == "decision"]
-    assert len(decisions) == 61 and decisions[-1] == {"verdict": "allow", "call": "real", "unwritten_before": 140}
+    assert len(decisions) == 61 and decisions[-1] == {"verdict": "allow", "call": "real"}
+    [folded] = [row["data"] for row in rows if row["what"] == "folded"]
+    assert folded["count"] == 140 and folded["kinds"] == {"door refuse stale": 140}
 
 
 def test_a_lock_is_kept(make: Make, ledger: Ledger, posts: Any, tmp_path: Path) -> None:
@@ -395,4 +399,66 @@ def test_a_flood_of_cancelled_questions_does_not_fill_the_disk(make: Make, ledge
     assert ledger.stop(PATIENCE_S)
     assert ledger.snapshot()["recorded"] == 60
     trail = [json.loads(row) for path in trail_files(tmp_path / "audit") for row in path.open()]
-    assert len([row for row in trail if row["what"] == "decision"]) == 60
+    assert len([row for row in trail if row["what"] in ("decision", "outcome")]) == 60
+
+
+def test_a_flood_of_reads_and_refusals_pushes_no_move_out_of_the_trail(
+    make: Make, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, posts: Any, line: Any
+) -> None:
+    """A service that asks at its limit for a day writes a few hundred lines, and every line of a move is there."""
+    written: list[str] = []
+    told: list[bool] = []
+    monkeypatch.setattr(ledger, "audit", lambda what, data: written.append(what))
+    monkeypatch.setattr(ledger, "record", lambda *_, told: told_of(told))
+
+    def told_of(one: bool) -> None:
+        told.append(one)
+
+    now = [1000.0]
+    monkeypatch.setattr(room, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    bell, gate = (
+        dataclasses.replace(door(name), class_=kind) for name, kind in (("bell", "notify"), ("gate", "access"))
+    )
+    monkeypatch.setattr(ledger, "commit", lambda *_, told, access: told_of(told))
+    actions = make(door(), bell, gate)
+    for number in range(86_400):
+        now[0] += 1.0
+        actions.audit("decision", {"verdict": "refuse", "tool": f"t{number}", "code": "unknown_tool"})
+        actions.audit("decision", {"verdict": "allow", "class": "read", "tool": "open_door"})
+        actions.record(key(f"c{number}"), "open_door", "expired", "")
+        actions.audit("decision", {"verdict": "allow", "class": "notify", "tool": "bell"})
+        actions.commit(key(f"b{number}"), "bell", "{}")
+        actions.audit("relay", {"tool": "bell", "on": True})
+        actions.record(key(f"b{number}"), "bell", "done", "")
+        if number % 3600 == 0:
+            actions.audit("decision", {"verdict": "allow", "class": "access", "tool": "gate"})
+    assert written.count("decision") >= 24 and "folded" in written
+    assert len(written) + sum(told) < 60 + 240 + 144 + 2 * 24 + 10
+
+
+def test_intent_and_outcome_of_a_read_are_rows_and_no_lines(
+    make: Make, ledger: Ledger, posts: Any, tmp_path: Path
+) -> None:
+    actions = make(door(), dataclasses.replace(door("gate"), class_="access"))
+    for name in ("open_door", "gate"):
+        actions.commit(key(name), name, "{}")
+        actions.record(key(name), name, "done", "")
+    assert ledger.stop(PATIENCE_S)
+    rows = [json.loads(row) for path in trail_files(tmp_path / "audit") for row in path.open()]
+    assert [(row["what"], row["data"]["tool"]) for row in rows[1:]] == [("intent", "gate"), ("outcome", "gate")]
+    assert ledger.snapshot()["recorded"] == 2
+
+
+def test_another_policy_for_a_contact_holds_for_the_look_and_for_the_move(
+    guarded: tuple[Actions, Contact], posts: Any, line: Any
+) -> None:
+    actions, fire = guarded
+    wanted = dataclasses.replace(door(), policy=Policy(interlocks=(dataclasses.replace(FIRE, must_be="active"),)))
+    actions.use([wanted], "lobby")
+    actions.look(key("c1"), "open_door")
+    assert "must be active" in posts.wait(InterlocksRead).problem
+    actions.run(key("c2"), "open_door", {})
+    assert not posts.wait(ActionEnded).ok and line.edges == []
+    fire.level = True
+    actions.run(key("c3"), "open_door", {})
+    assert posts.wait(ActionEnded, 2).ok

@@ -378,3 +378,30 @@ def test_a_line_that_the_trail_takes_does_not_hide_that_the_ledger_takes_none(
     posts.wait(IntentFailed, 2)
     assert [event.state for event in posts.of(PartChanged)] == [PartState.RUNNING, PartState.FAILED]
     assert ledger.stop(PATIENCE_S)
+
+
+# -- a memory that is in doubt -----------------------------------------------------------------------
+
+
+def test_text_that_is_none_refuses_access_and_nothing_else_until_it_is_mended(posts: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    first = opened(path, posts)
+    first.commit(KEY, "unlock_door", "{}")
+    first.record(KEY, "unlock_door", "done", "")
+    assert first.stop(PATIENCE_S)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE calls SET tool = CAST(x'756e6c6f636bff' AS TEXT)")
+    ledger = opened(path, posts)
+    doubt = posts.wait(PartChanged, when=lambda event: event.part == "ledger text")
+    assert doubt.state is PartState.FAILED and "kioskctl audit repair" in doubt.reason
+    ledger.commit(KEY._replace(call_id="c2"), "unlock_door", "{}", access=True)
+    assert "nothing of class access runs" in posts.wait(IntentFailed).reason
+    ledger.commit(KEY._replace(call_id="c3"), "call_staff", "{}")
+    assert posts.wait(IntentCommitted, 2).fresh, "help can be called"
+    assert ledger.repair() == ""
+    posts.wait(PartChanged, when=lambda event: event.part == "ledger text" and event.state is PartState.RUNNING)
+    assert ledger.trail()["doubt"] == "" and "1 rows" in str(ledger.trail()["mended"])
+    ledger.commit(KEY._replace(call_id="c2"), "unlock_door", "{}", access=True)
+    assert posts.wait(IntentCommitted, 3).fresh
+    assert ledger.stop(PATIENCE_S)
+    assert len(list(tmp_path.glob("ledger.db.damaged-*"))) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -131,7 +133,7 @@ def test_a_release_is_tried_a_bounded_number_of_times(line: Any, posts: Any) -> 
     assert len(line.fail_off) == 1
 
 
-@pytest.mark.parametrize("pulse_s", [0.0, -1.0, 60.1, float("nan"), float("inf")])
+@pytest.mark.parametrize("pulse_s", [0.0, -1.0, 600.1, float("nan"), float("inf")])
 def test_a_pulse_without_an_end_cannot_be_made(line: Any, posts: Any, pulse_s: float) -> None:
     with pytest.raises(ValueError):
         make(line, posts, pulse_s=pulse_s)
@@ -154,3 +156,74 @@ def test_stop_does_not_wait_for_a_thread_that_is_stuck_in_the_line(line: Any, po
     with relay._line_lock:
         relay.stop()
         assert not line.is_on
+
+
+def test_how_long_it_is_on_may_be_asked_within_the_bound(line: Any, posts: Any) -> None:
+    relay = Relay(line, "fan", 0.02, 0.0, posts, longest_s=0.1)
+    assert json.loads(relay.pulse(0.05).result) == {"pulse_ms": 50}
+    assert line.edges[1][1] - line.edges[0][1] >= 0.05
+    for seconds in (0.11, 0.0, -1.0, float("nan"), float("inf")):
+        assert relay.pulse(seconds).reason == "fan can be on for at most 0.1 s, and for more than 0 s."
+    assert line.rises == 1 and relay.refused == 5
+
+
+class Shutters:
+    """A motor's two relays, and how often both were on."""
+
+    def __init__(self, make: Any, posts: Any, apart_s: float = 0.0) -> None:
+        self.lines = [make("UP"), make("DOWN")]
+        self.up, self.down = (Relay(line, line.name, 0.05, 0.0, posts) for line in self.lines)
+        self.up.never_with(self.down, apart_s)
+
+
+def test_two_rivals_are_never_on_together(line: Any, posts: Any) -> None:
+    motor = Shutters(type(line), posts)
+    thread = threading.Thread(target=motor.up.pulse)
+    thread.start()
+    posts.wait(RelaySwitched)
+    assert motor.down.pulse().reason == "UP is on at the moment, and DOWN is never on together with it."
+    thread.join()
+    assert motor.down.pulse().ok and motor.up.pulse().ok
+
+
+def test_whatever_two_threads_do_rivals_are_never_on_together(line: Any, posts: Any) -> None:
+    up, down = type(line)("UP"), type(line)("DOWN")
+    relays = [Relay(one, one.name, 0.001, 0.0, posts) for one in (up, down)]
+    relays[0].never_with(relays[1], 0.002)
+
+    def press(relay: Relay) -> None:
+        until = time.monotonic() + 20
+        while relay.pulses < 15 and time.monotonic() < until:
+            relay.pulse()
+            time.sleep(0.001)
+
+    threads = [threading.Thread(target=press, args=(relay,)) for relay in relays * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    edges = sorted((at, name, on) for name, one in (("up", up), ("down", down)) for on, at in one.edges)
+    last: tuple[float, str] | None = None
+    for (at, name, on), (after, other, off) in zip(edges[::2], edges[1::2]):
+        assert on and not off and name == other, "an edge up is followed by its own edge down"
+        assert last is None or last[1] == name or at - last[0] >= 0.002, "apart"
+        last = (after, name)
+    assert up.rises and down.rises
+
+
+def test_a_rival_is_off_for_a_while_before_the_other_is_energised(line: Any, posts: Any) -> None:
+    motor = Shutters(type(line), posts, apart_s=0.15)
+    motor.up.pulse()
+    assert motor.down.pulse().ok
+    assert motor.lines[1].edges[0][1] - motor.lines[0].edges[1][1] >= 0.15
+
+
+def test_a_rival_that_is_welded_or_unreadable_keeps_the_other_off(line: Any, posts: Any) -> None:
+    motor = Shutters(type(line), posts)
+    motor.lines[0].on()  # by somebody else
+    assert "UP reads energised" in motor.down.pulse().reason
+    motor.lines[0].off()
+    motor.lines[0].weld = True
+    assert "may still be energised" in motor.up.pulse().reason
+    assert "UP is on at the moment" in motor.down.pulse().reason
+    assert motor.lines[1].rises == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,35 @@ def test_a_line_that_cannot_be_read_is_a_sentence() -> None:
 )
 def test_numbers_are_said_plainly(value: float, said: str) -> None:
     assert plain(value) == said
+
+
+def test_a_reading_that_is_too_old_is_no_reading(tmp_path: Path) -> None:
+    path = tmp_path / "temp"
+    path.write_text("21")
+    assert json.loads(sensor(path, stale_s=60).read().result)["age_s"] == 0
+    now = time.time()
+    os.utime(path, (now - 90, now - 90))
+    assert "was measured 90 s ago; more than 60 s is too old" in sensor(path, stale_s=60).read().reason
+    assert sensor(path).read().ok, "the owner gave no age"
+    os.utime(path, (now + 3600, now + 3600))
+    assert "lies ahead" in sensor(path, stale_s=60).read().reason
+
+
+def test_every_source_is_asked(tmp_path: Path, peer: Any) -> None:
+    (tmp_path / "temperature").write_text("21500\n")
+    (tmp_path / "in_voltage0_raw").write_text("100")
+    peer.always = peer.answer(200, b'{"t": 7}')
+    for keys, value in (
+        ({"one_wire": str(tmp_path)}, 21.5),
+        ({"iio": str(tmp_path), "channel": "in_voltage0", "scale": 0.01}, 1.0),
+        ({"url": peer.url, "pointer": "/t"}, 7.0),
+    ):
+        outcome = Sensor("sensor", SensorAction(**keys), None).read()
+        assert json.loads(outcome.result)["value"] == value, outcome
+
+
+def test_a_source_that_fails_is_named(tmp_path: Path, peer: Any) -> None:
+    peer.always = peer.answer(500)
+    for keys in ({"one_wire": str(tmp_path / "28-0")}, {"iio": "bme280", "channel": "in_temp"}, {"url": peer.url}):
+        outcome = Sensor("sensor", SensorAction(**keys), None).read()
+        assert not outcome.ok and next(iter(keys.values())) in outcome.reason

@@ -12,9 +12,9 @@ import pytest
 
 from kioskd.announce.hosted import Hosted
 from kioskd.announce.ports import Recording, Socket, VoiceFailed
-from kioskd.announcing import dial_service
 from kioskd.config.announce import Announce, AnnounceService
 from kioskd.core.resample import make_resampler
+from kioskd.housevoice import Account, dial_service
 from kioskd.voice.faults import parse
 from kioskd.voice.grammar import words_of
 from kioskd.voice.jsgf import PHONES, Jsgf
@@ -74,6 +74,7 @@ class Studio:
         self.server, self.section, self.service = server, section, section.service
         self.seen: set[str] = set()
         self.dials = 0
+        self.account = Account()
         self._ids = 0
 
     def new_id(self) -> str:
@@ -82,10 +83,10 @@ class Studio:
 
     async def dial(self) -> Socket:
         self.dials += 1
-        return await dial_service(self.service, self.seen, {"KEY": "canary-key-1234"})
+        return await dial_service(self.service, self.seen, {"KEY": "canary-key-1234"}, self.account)
 
     def voice(self, stalled_s: float = 5.0) -> Hosted:
-        return Hosted(self.dial, self.section, self.service, self.new_id, stalled_s)
+        return Hosted(self.dial, self.section, self.service, self.new_id, stalled_s, self.account.asked)
 
 
 @pytest.fixture

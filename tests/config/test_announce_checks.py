@@ -11,6 +11,20 @@ from kioskd.config.loader import parse
 KEY = "key: {credential: k}"
 
 
+TOOL = """tools:
+  - name: call_staff
+    description: Call staff.
+    class: notify
+    action:
+      staff: {page: %s}
+"""
+
+
+def paged(page: str, more: str = "") -> list[str]:
+    loaded = parse(TOOL % page + more, "k.yaml")
+    return [str(one) for one in loaded.problems if one.key.endswith(".page")]
+
+
 def judged(text: str) -> tuple[list[str], list[str]]:
     """Problems and warnings about announcements."""
     loaded = parse(text, "k.yaml")
@@ -72,3 +86,10 @@ def test_without_espeak_ng_the_owner_is_told_what_to_install(tmp_path: Path, mon
     monkeypatch.setenv("PATH", str(tmp_path))
     problems, warnings = judged("audio:\n  cues:\n    offline: say:Hello\n")
     assert problems == [] and "apt-get install espeak-ng" in warnings[0]
+
+
+def test_a_page_is_plain_text_that_somebody_can_hear() -> None:
+    assert paged("'Reception, please come to the entrance.'") == []
+    assert [one for one in paged("'<b>'") if "page" in one and "holds markup" in one or "no word" in one]
+    muted = paged("'Reception, please.'", "announce: {volume: 0}\n")
+    assert [one for one in muted if "nobody would hear it" in one]

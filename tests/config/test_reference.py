@@ -17,7 +17,7 @@ from kioskd.config.sections import Config, SecretRef
 PATH = Path(__file__).parents[2] / "config" / "kioskd.yaml"
 LINES = PATH.read_text().splitlines()
 # What stands inside a section that is offered as a whole explains its keys as if the section were there.
-TAKEN = [re.sub(r"^( *)#(?=  [#a-z])", r"\1 ", line) for line in LINES]
+TAKEN = [re.sub(r"^( *)#(?=(  )+(- )?[#a-z])", r"\1 ", line) for line in LINES]
 MOMENTS = {"live": "live", "session": "next session", "restart": "restart"}
 
 

@@ -31,7 +31,7 @@ def test_every_key_is_explained_and_says_when_a_change_applies(path: str) -> Non
 @pytest.mark.parametrize("path", KEYS)
 def test_every_default_lies_within_its_own_bounds_and_choices(path: str) -> None:
     key = KEYS[path]
-    if key.required or key.default is None or key.is_section:
+    if key.required or key.default in (None, ()) or key.is_section:
         return
     if key.low is not None and key.high is not None:
         assert key.low <= key.default <= key.high

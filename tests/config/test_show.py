@@ -224,7 +224,15 @@ def test_each_change_says_when_it_applies(old: str, new: str, said: list[str]) -
 def test_a_tool_is_known_by_its_name_not_by_its_place() -> None:
     a, b, b2 = TOOL % ("a", "x", "x"), TOOL % ("b", "y", "y"), TOOL % ("b", "y", "z")
     assert changed(f"tools: [{a}, {b}]", f"tools: [{b}, {a}]") == []
-    assert changed(f"tools: [{a}, {b}]", f"tools: [{b2}]") == ["tools[a] restart", "tools[b].say_done live"]
+    assert changed(f"tools: [{a}, {b}]", f"tools: [{b2}]") == ["tools[a] live", "tools[b].say_done live"]
+
+
+def test_a_tool_that_wants_a_restart_waits_for_it_as_a_whole() -> None:
+    a, moved = TOOL % ("a", "x", "x"), TOOL % ("a", "y", "z")
+    assert changed(f"tools: [{a}]", f"tools: [{moved}]") == [
+        "tools[a].action.sensor.file restart",
+        "tools[a].say_done restart",
+    ]
 
 
 def test_another_place_for_a_secret_applies_when_its_user_asks_for_it() -> None:

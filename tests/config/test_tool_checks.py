@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from kioskd.config.action_checks import ACTIONS
 from kioskd.config.findings import Finding, Lines
+from kioskd.config.keys import words
 from kioskd.config.sections import (
     Action,
     Button,
@@ -115,7 +117,7 @@ def test_an_empty_phrase_is_an_error() -> None:
 def test_a_tool_does_exactly_one_thing(action: Action, has: str) -> None:
     finding = only(dataclasses.replace(READ, action=action))
     assert finding.key == "tools[0].action" and not finding.warning
-    assert finding.sentence == f"{has}; a tool does exactly one thing: relay, sensor or staff"
+    assert finding.sentence == f"{has}; a tool does exactly one of {words(ACTIONS)}"
 
 
 def test_a_pulse_longer_than_the_gap_is_refused() -> None:
@@ -131,7 +133,7 @@ def test_a_pulse_as_long_as_the_gap_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sensor", "has"), [(SensorAction(), "neither file nor pin"), (SensorAction(file="/x", pin="GPIO4"), "both")]
+    ("sensor", "has"), [(SensorAction(), "has no source"), (SensorAction(file="/x", pin="GPIO4"), "has file and pin")]
 )
 def test_a_sensor_has_exactly_one_source(sensor: SensorAction, has: str) -> None:
     finding = only(dataclasses.replace(READ, action=Action(sensor=sensor)))

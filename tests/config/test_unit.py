@@ -65,3 +65,12 @@ def test_folders_that_systemd_makes_may_be_written() -> None:
     found = unit("u", directives("[Service]\nProtectSystem=strict\nLogsDirectory=kioskd more\nStateDirectory=a:b\n"))
     assert found.writable == ("/var/lib/a", "/var/log/kioskd", "/var/log/more")
     assert unit("u", directives("[Service]\nSetCredential=pin:1234\n")).credentials == {"pin": ""}
+
+
+def test_devices_are_closed_by_a_list_or_by_a_policy() -> None:
+    def devices(text: str) -> tuple[str, ...] | None:
+        return unit("", directives(f"[Service]\n{text}")).devices
+
+    assert devices("") is None and devices("DevicePolicy=auto") is None
+    assert devices("DevicePolicy=closed") == ()
+    assert devices("DeviceAllow=char-alsa rw\nDeviceAllow=/dev/spidev0.0") == ("char-alsa", "/dev/spidev0.0")

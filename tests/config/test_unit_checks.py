@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kioskd.config.findings import Finding
+from kioskd.config.panel import Lamp, Panel, Strip
 from kioskd.config.sections import Audio, Config, Endpoint, Ops, Recording, SecretRef
 from kioskd.config.unit import SHIPPED, Unit
 from kioskd.config.unit_checks import drop_in, unit_findings
@@ -92,3 +93,14 @@ def test_a_file_must_be_there_and_its_readers(tmp_path: Path) -> None:
     assert f"chown {other} {key}" in only(keyed(file=str(key)), dataclasses.replace(SHIPPED, user=other))
     assert found(keyed(file=str(key)), dataclasses.replace(SHIPPED, user="nobody-of-this-name")) == []
     assert found(keyed(file=str(key / "below"))) == [], "what cannot be looked at is not said to be missing"
+
+
+def test_a_strip_of_lamps_needs_its_bus() -> None:
+    config = Config(panel=Panel(lamp=Lamp(strip=Strip())))
+    lines = ("DeviceAllow=char-spidev rw", "SupplementaryGroups=spi")
+    assert all(line in only(config) for line in lines)
+    assert drop_in(config, SHIPPED) == "\n".join(("[Service]", *lines))
+    given = dataclasses.replace(SHIPPED, devices=(*(SHIPPED.devices or ()), "char-spidev"), groups=("spi",))
+    assert found(config, given) == [] and drop_in(config, given) == ""
+    assert found(config, dataclasses.replace(SHIPPED, devices=None, user="root")) == []
+    assert found(Config(panel=Panel(pins="simulated", lamp=Lamp(strip=Strip())))) == []

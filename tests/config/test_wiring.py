@@ -6,6 +6,10 @@ from typing import Callable
 
 from kioskd.config.board import GROUND, HEADER, SUPPLY_3V3, SUPPLY_5V
 from kioskd.config.loader import Loaded
+from kioskd.config.action import StaffAction, StaffBell
+from kioskd.config.confirm import Confirm, Keypad
+from kioskd.config.panel import Contact, PushButton, Strip
+from kioskd.config.power import Power
 from kioskd.config.sections import Action, Button, Config, Lamp, Panel, RelayAction, SensorAction, Tool
 from kioskd.config.wiring import Part, Wire, nearest, parts, table
 
@@ -81,3 +85,57 @@ def test_the_list_for_people_names_places_and_dangers() -> None:
     text = table(parts(Config(panel=Panel(talk=Button(pin="GPIO15")))))
     assert "talk button (button): header signal 10, ground" in text and "    ! GPIO15:" in text
     assert table([]) == "nothing is connected to the header"
+
+
+def test_every_button_and_contact_of_the_panel_is_drawn() -> None:
+    panel = Panel(
+        talk=Button(pin="GPIO17"),
+        buttons=(PushButton(name="help", pin="GPIO5", press="mute"),),
+        contacts=(Contact(name="lid", pin="GPIO24", alarm=True), Contact(name="door", pin="GPIO25", rest="inactive")),
+    )
+    found = parts(Config(panel=panel))
+    assert [part.title for part in found] == ["talk button", "help button", "lid contact", "door contact"]
+    assert "closed when all is well" in found[2].lines[0] and "open when all is well" in found[3].lines[0]
+
+
+def test_an_alarm_that_a_cut_wire_would_silence_says_so() -> None:
+    contact = Contact(name="lid", pin="GPIO24", rest="inactive", alarm=True)
+    assert "a cut wire looks like rest" in only(Config(panel=Panel(contacts=(contact,)))).lines[-1]
+
+
+def test_a_strip_hangs_on_its_bus_and_on_the_supply() -> None:
+    part = only(Config(panel=Panel(lamp=Lamp(strip=Strip(count=12, brightness=0.2)))))
+    assert [(wire.role, HEADER[wire.position]) for wire in part.wires] == [
+        ("signal", "GPIO10"),
+        ("signal", "GPIO11"),
+        (SUPPLY_5V, SUPPLY_5V),
+        (GROUND, GROUND),
+    ]
+    assert "144 mA at most" in part.lines[1]
+    assert only(Config(panel=Panel(lamp=Lamp(strip=Strip(spi="/dev/spidev1.0"))))).wires == (Wire("signal", 0),)
+
+
+def test_the_power_line_is_drawn_with_what_may_never_touch_it() -> None:
+    part = only(Config(power=Power(pin="GPIO23")))
+    assert part.title == "power line" and part.wires == (Wire("signal", 16), Wire(GROUND, 14))
+    assert any("never 12 V" in line for line in part.lines) and any("pulled down" in line for line in part.lines)
+    assert any("pulled up" in line for line in only(Config(power=Power(pin="GPIO23", active="low"))).lines)
+
+
+def test_a_bell_for_staff_is_wired_like_a_relay() -> None:
+    staff = Action(staff=StaffAction(bell=StaffBell(pin="GPIO16", active="low")))
+    (part,) = parts(Config(tools=(Tool(name="call_staff", description="", class_="notify", action=staff),)))
+    assert (part.kind, part.title) == ("relay", "call_staff (bell)") and part.wires[0].position == 36
+
+
+def test_a_keypad_is_wired_row_by_row_and_column_by_column() -> None:
+    pad = Keypad(rows=("GPIO4", "GPIO12"), columns=("GPIO19", "GPIO20"), keys=("12", "3#"))
+    found = parts(Config(confirm=Confirm(keypad=pad)))
+    assert [part.title for part in found] == [
+        "keypad row 1 2",
+        "keypad row 3 #",
+        "keypad column 1 3",
+        "keypad column 2 #",
+    ]
+    assert "1 kOhm in series" in found[0].lines[0] and [wire.role for wire in found[0].wires] == ["signal"]
+    assert parts(Config(confirm=Confirm(keypad=Keypad(device="/dev/input/event0")))) == []

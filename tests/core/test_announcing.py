@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from kioskd.config.sections import Audio
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
-from kioskd.core.announce_events import AnnouncementDropped, AnnouncementRendered
+from kioskd.core.announce_events import AnnouncementDropped, AnnouncementRendered, PageAsked
 from kioskd.core.announcing import CALM_S
 from kioskd.core.examining import hindrance
-from kioskd.core.words import CallKey, Feed, Link, Response, Turn
+from kioskd.core.words import Call, CallKey, Feed, Link, Response, Turn
 
 
 def played(bench: Any) -> list[int]:
@@ -229,3 +229,60 @@ def test_whatever_happens_it_never_begins_over_an_answer_or_a_word(
                 assert (bench.s.turn, bench.s.response) == (Turn.QUIET, Response.NONE)
     begun, ended = played(bench), [number for number, _ in over(bench)]
     assert begun == sorted(begun) and ended == begun[: len(ended)] and len(begun) - len(ended) <= 1
+
+
+# -- staff who are called aloud ----------------------------------------------------------------------
+
+
+def calling(bench: Any) -> CallKey:
+    """A tool that calls staff runs, and waits for them."""
+    online(bench)
+    bench(ev.GateOpened(bench.now), ev.GateClosed(bench.now), ev.SpeechStarted("s"), ev.SpeechStopped("s"))
+    key = CallKey("e", "s", "c1")
+    bench(
+        ev.ResponseCreated("s", "r"), ev.ToolAsked(key, "ring_bell", "{}"), ev.ResponseDone("s", "r", "completed", "")
+    )
+    bench.wait(CALM_S)
+    if bench.s.calls[key].state is not Call.RUNNING:
+        bench(ev.IntentCommitted(key, True))
+    assert bench.s.calls[key].state is Call.RUNNING
+    return key
+
+
+def test_a_page_is_rendered_and_goes_into_the_wait_for_whom_it_calls(bench: Any) -> None:
+    key = calling(bench)
+    bench(PageAsked("Reception, please."))
+    assert [effect.text for effect in bench.of(ef.Page)] == ["Reception, please."]
+    bench(AnnouncementRendered(1), AnnouncementRendered(2, page=True))
+    bench.wait(CALM_S + 1)
+    assert played(bench) == [], "the first one in the row waits for the conversation to rest"
+    bench(AnnouncementDropped(1))
+    bench.wait(CALM_S + 0.1)
+    assert played(bench) == [2]
+    sounds(bench)
+    drained(bench)
+    assert over(bench) == [(2, True)] and key in bench.s.calls and not bench.s.pages
+
+
+def test_a_page_is_never_spoken_into_a_word_or_over_an_answer(bench: Any) -> None:
+    key = calling(bench)
+    bench(ev.GateOpened(bench.now), AnnouncementRendered(1, page=True))
+    bench.wait(5)
+    assert played(bench) == [], "the visitor speaks"
+    bench(ev.GateClosed(bench.now), ev.ResponseCreated("s", "r2"))
+    bench.wait(3)
+    assert played(bench) == [], "an answer is on its way"
+    sounds(bench)
+    bench.wait(1)
+    assert played(bench) == [], "an answer sounds"
+    assert key.call_id == "c1"
+
+
+def test_a_page_does_not_talk_into_the_question_for_a_press(bench: Any) -> None:
+    online(bench)
+    bench(ev.GateOpened(bench.now), ev.GateClosed(bench.now), ev.SpeechStarted("s"), ev.SpeechStopped("s"))
+    key = CallKey("e", "s", "c1")
+    bench(ev.ResponseCreated("s", "r"), ev.ToolAsked(key, "unlock_door", "{}"))
+    bench(ev.ResponseDone("s", "r", "completed", ""), AnnouncementRendered(1, page=True))
+    bench.wait(5)
+    assert bench.s.calls[key].state is Call.CONFIRMING and played(bench) == []

@@ -127,3 +127,16 @@ def test_a_pin_is_a_secret_however_its_name_goes_on() -> None:
     schema = {"properties": {name: {"type": "integer"} for name in ("pin", "pin_number", "pin2", "ping")}}
     values = {"pin": 4711, "pin_number": 4711, "pin2": 4711, "ping": 1}
     assert redacted(schema, values) == {"pin": "***", "pin_number": "***", "pin2": "***", "ping": 1}
+
+
+def test_what_no_tool_is_called_and_wrong_arguments_stand_nowhere(bench: Any, with_tool: Any) -> None:
+    """A service may put into names and arguments what a visitor said; journal, timeline, trail and ledger keep none."""
+    with_tool(bench, LIFT)
+    bench.says()
+    said = "my_daughter_is_called_Ada"
+    for name, arguments in ((said, "{}"), ("call_lift", json.dumps({"wing": said})), ("call_lift", said)):
+        bench.asks(f"c{len(bench.done)}", tool=name, arguments=arguments)
+    kept = [effect for effect in bench.done if isinstance(effect, (ef.Note, ef.Audit, ef.RecordOutcome))]
+    assert len(kept) > 6 and said not in repr(kept)
+    assert said in repr(bench.of(ef.SendOutput)), "the model is told what was wrong with it"
+    assert any("<unknown tool, 25 characters>" in effect.text for effect in bench.of(ef.Note))

@@ -7,11 +7,13 @@ from typing import Any, Callable
 
 import pytest
 
+from kioskd.config.action import ProgramAction
 from kioskd.config.sections import Action, Policy, SensorAction, Tool
 from kioskd.core import calls
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
-from kioskd.core.words import Call, CallKey
+from kioskd.core.state import PANEL
+from kioskd.core.words import CallKey
 
 
 def commits(bench: Any) -> list[ef.CommitIntent]:
@@ -170,13 +172,6 @@ def test_a_tool_without_confirmation_runs_at_once(bench: Any) -> None:
     assert bench.of(ef.AskResponse) == [ef.AskResponse("s1")]
 
 
-def test_how_long_an_action_may_take_follows_its_kind(bench: Any) -> None:
-    def call(tool: Tool) -> Any:
-        return type("C", (), {"tool": tool, "state": Call.RUNNING})()
-
-    assert calls.longest_action_s(call(bench.config.tools[0])) == 0.5
-
-
 def test_the_relay_is_timed_from_the_confirmation(bench: Any) -> None:
     open_door(bench)
     bench(ev.RelaySwitched("unlock_door", True, bench.now), ev.RelaySwitched("unlock_door", False, bench.now + 1))
@@ -235,3 +230,64 @@ def test_done_sounds_for_what_moves_no_line_and_not_for_a_reading(bench: Any, wi
         bench(ev.IntentCommitted(key, fresh=True))
         caused = bench(ev.ActionEnded(key, True, "{}", "", ""))
         assert (ef.PlayCue("done") in caused) == sounds
+
+
+def slow(bench: Any, with_tool: Any, **keys: Any) -> CallKey:
+    """A tool that may take a minute, asked for and running."""
+    action = Action(program=ProgramAction(command=("/bin/true",), timeout_s=60.0))
+    tool = Tool(name="slow", description="", class_="notify", action=action, policy=Policy(allow=True), **keys)
+    with_tool(bench, tool)
+    bench.says()
+    key: CallKey = bench.asks(tool="slow")
+    bench(ev.IntentCommitted(key, True))
+    return key
+
+
+def test_a_long_action_is_answered_in_time_and_its_result_follows(bench: Any, with_tool: Any) -> None:
+    key = slow(bench, with_tool)
+    assert bench.of(ef.SendOutput) == []
+    caused = bench.wait(4.1)
+    (output,) = bench.of(ef.SendOutput, caused)
+    assert output.key == key and json.loads(output.output)["status"] == "working"
+    assert bench.of(ef.AskResponse, caused) == [ef.AskResponse("s1")]
+    bench.wait(20)
+    caused = bench(ev.ActionEnded(key, True, '{"exit": 0}', "It is printed.", ""))
+    (text,) = bench.of(ef.SendText, caused)
+    assert json.loads(text.text) == {"tool": "slow", "status": "done", "say": "It is printed.", "result": '{"exit": 0}'}
+    assert bench.of(ef.AskResponse, caused) == [ef.AskResponse("s1")] and bench.of(ef.SendOutput, caused) == []
+    assert not bench.s.calls and not [name for name in bench.timers if name.startswith(("work", "act"))]
+
+
+def test_a_quick_end_of_a_long_action_is_its_one_output(bench: Any, with_tool: Any) -> None:
+    key = slow(bench, with_tool, answer_within_s=2.0)
+    bench.wait(1.9)
+    assert bench.of(ef.SendOutput) == []
+    bench(ev.ActionEnded(key, True, "", "", ""))
+    assert len(bench.of(ef.SendOutput)) == 1 and bench.wait(10) is not None
+    assert bench.of(ef.SendText) == []
+
+
+def test_a_short_action_is_never_said_to_be_working(bench: Any) -> None:
+    bench.says()
+    key = bench.asks(tool="ring_bell")
+    bench(ev.IntentCommitted(key, True))
+    assert f"act:{key}" in bench.timers and f"work:{key}" not in bench.timers
+
+
+def test_the_late_result_of_a_session_that_is_gone_is_told_to_nobody(bench: Any, with_tool: Any) -> None:
+    key = slow(bench, with_tool)
+    bench.wait(5)
+    bench(ev.SessionEnded("s1", 1006, "gone"))
+    caused = bench(ev.ActionEnded(key, True, "", "", ""))
+    assert bench.of(ef.SendText, caused) == [] and bench.of(ef.RecordOutcome, caused)[0].outcome == "done"
+
+
+def test_who_pressed_for_help_hears_who_comes_from_the_house_itself(bench: Any) -> None:
+    key = CallKey(PANEL, PANEL, "press-1")
+    bench.s.last_person_at = bench.now
+    bench(ev.ToolAsked(key, "ring_bell", "{}"), ev.IntentCommitted(key, True))
+    caused = bench(ev.ActionEnded(key, True, "{}", "Anna has answered.", ""))
+    assert bench.of(ef.Page, caused) == [ef.Page("Anna has answered.")] and bench.of(ef.SendOutput, caused) == []
+    second = CallKey(PANEL, PANEL, "press-2")
+    bench(ev.ToolAsked(second, "ring_bell", "{}"), ev.IntentCommitted(second, True))
+    assert bench.of(ef.Page, bench(ev.ActionEnded(second, True, "{}", "", ""))) == [], "nothing to tell"

@@ -184,3 +184,16 @@ def test_a_confirmation_cuts_no_answer_of_the_session_before(bench: Any) -> None
     caused = bench.wait(1.0)
     assert bench.of(ef.CommitIntent, caused)
     assert all(cut.response != "resp_1" for cut in bench.of(ef.CutPlayback))
+
+
+def test_a_hold_that_ended_while_the_process_stood_still_for_a_moment_is_no_hold(bench: Any) -> None:
+    """A tenth of a second late, and the finger had left before the time was over: its edge is read only now."""
+    bench.says()
+    bench.asks()
+    bench.press()
+    pressed_at, timer = bench.now, bench.timers.pop("hold")
+    bench.now = timer.at + 0.09
+    bench(ev.TimerFired(timer.name, timer.generation))
+    bench(ev.Released("talk", pressed_at + 0.45))
+    bench.wait(3)
+    assert commits(bench) == []

@@ -102,4 +102,4 @@ def test_the_page_lists_every_timer_of_a_state() -> None:
     section = PAGE.split("## Deadlines")[1]
     listed = set(re.findall(r"\| `([a-z_]+)(?::ID)?` \|", section))
     flags = {"breath", "tail", "refused", "hold"}
-    assert listed - {"act", "commit", "look"} == set(deadlines.TIMERS) - flags
+    assert listed - {"act", "commit", "look", "work"} == set(deadlines.TIMERS) - flags

@@ -67,3 +67,12 @@ def test_whatever_is_absent_or_failed_never_starves_while_everything_ticks(
             for name in DEADLINES_S:
                 health.progress(name, tick, now)
             assert not health.verdict(now).starving
+
+
+def test_each_part_in_trouble_is_named_with_its_sentence() -> None:
+    health = Health(0.0)
+    health.claim("panel", PartState.FAILED, "the button is stuck", 0.0)
+    health.claim("capture", PartState.RUNNING, "", 0.0)
+    assert health.troubles(5.0) == {"panel": "the panel has failed: the button is stuck (for 5 s)"}
+    health.claim("panel", PartState.RUNNING, "", 6.0)
+    assert health.troubles(6.0) == {}

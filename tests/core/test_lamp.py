@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,18 +17,22 @@ TIMES = st.floats(min_value=0, max_value=1e8, allow_nan=False)
 NAMES = st.sampled_from([rung.name for rung in LADDER])
 
 
-def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool, recording: bool) -> str:
+def expected(
+    ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, refused: bool, recording: bool, booting: bool
+) -> str:
     """The ladder in the words of the design, written out again on purpose."""
     if recording:
         return "recording"
     if not ok:
         return "fault"
+    if booting:
+        return "booting"
+    if link in (Link.OFFLINE, Link.REFUSED):
+        return "offline"
     if mute:
         return "muted"
     if refused:
         return "refused"
-    if link in (Link.OFFLINE, Link.REFUSED):
-        return "offline"
     if link == Link.BUSY:
         return "busy"
     if confirming:
@@ -42,11 +47,11 @@ def expected(ok: bool, link: Link, mute: bool, phase: Phase, confirming: bool, r
 
 
 def test_every_combination_shows_the_topmost_rung_that_applies() -> None:
-    combinations = list(itertools.product(BOOLS, Link, BOOLS, Phase, BOOLS, BOOLS, BOOLS))
-    assert len(combinations) == 2 * 7 * 2 * 5 * 2 * 2 * 2
-    for ok, link, mute, phase, confirming, refused, recording in combinations:
-        shown = light(ok, link, mute, phase, confirming, refused, 12.5, recording)
-        assert shown.name == expected(ok, link, mute, phase, confirming, refused, recording)
+    combinations = list(itertools.product(BOOLS, Link, BOOLS, Phase, BOOLS, BOOLS, BOOLS, BOOLS))
+    assert len(combinations) == 2 * 7 * 2 * 5 * 2 * 2 * 2 * 2
+    for ok, link, mute, phase, confirming, refused, recording, booting in combinations:
+        shown = light(ok, link, mute, phase, confirming, refused, 12.5, recording, booting)
+        assert shown.name == expected(ok, link, mute, phase, confirming, refused, recording, booting)
 
 
 def test_a_recording_is_announced_in_every_phase() -> None:
@@ -58,9 +63,18 @@ def test_a_sleeping_link_is_not_shown_as_a_fault() -> None:
     assert light(True, Link.ASLEEP, False, Phase.IDLE, False, False, 0.0).name == "idle"
 
 
-def test_no_two_rungs_share_a_rhythm() -> None:
-    rhythms = [rung.rhythm_ms for rung in LADDER]
-    assert len(set(rhythms)) == len(rhythms)
+def beats(rhythm_ms: tuple[int, ...]) -> tuple[int, int, int, int, int]:
+    """What an eye tells without colour: how many flashes, the shortest, the longest, the longest pause, the round."""
+    lit, dark = rhythm_ms[::2] or (10**9,), rhythm_ms[1::2] or (0,)
+    return len(lit), min(lit), max(lit), max(dark), sum(rhythm_ms) or 10**9
+
+
+def test_any_two_rungs_are_told_apart_by_rhythm_alone() -> None:
+    """Colour-blind eyes, and a lamp of one colour: another number of flashes, or one length of them twice another."""
+    for one, other in itertools.combinations(LADDER, 2):
+        seen, also = beats(one.rhythm_ms), beats(other.rhythm_ms)
+        apart = max(max(a, b) / max(1, min(a, b)) for a, b in zip(seen[1:], also[1:]))
+        assert seen[0] != also[0] or apart >= 2, (one.name, other.name)
 
 
 def test_no_two_rungs_share_a_name_a_look_or_a_meaning() -> None:
@@ -138,3 +152,9 @@ def test_nothing_changes_before_the_next_change(name: str, t: float, share: floa
 
 def colour(shown: Light) -> tuple[float, float, float]:
     return (shown.red, shown.green, shown.blue)
+
+
+def test_the_page_for_owners_shows_the_ladder_as_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "panel.md").read_text()
+    table = page.split("LADDER -->\n")[1].split("\n<!-- end")[0].splitlines()[2:]
+    assert table == [f"| {r.name} | {r.colour_name} | {r.look} | {r.meaning} |" for r in LADDER]

@@ -10,16 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from kioskd.config.sections import Audio, Recording
+from kioskd.core import action_events as ac
 from kioskd.core import announce_events as ae
 from kioskd.core import effects as ef
+from kioskd.core import config_events
+from kioskd.core import confirm_events
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
+from kioskd.core import panel_events as pe
 from kioskd.core.machine import HANDLERS
 from kioskd.core.words import CallKey, Feed, Link, PartState
 
 
 def test_every_event_has_its_row() -> None:
-    names = {**vars(ev), **vars(he), **vars(ae)}
+    names = {**vars(ac), **vars(config_events), **vars(confirm_events), **vars(ev), **vars(he), **vars(ae), **vars(pe)}
     kinds = {kind for kind in names.values() if isinstance(kind, type) and ev.Event in kind.__bases__}
     assert kinds - {ev.TimerFired} == set(HANDLERS)
 

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kioskd.config.means import means
 from kioskd.config.sections import Action, Interlock, Kiosk, Policy, Rate, RelayAction, SensorAction, Tool
 from kioskd.core.policy import CLASSES, Contacts, Facts, Verdict, judge, needs_hand
 from kioskd.core.schedule import Wall
 
 KIOSK = Kiosk(settle_s=2.0)
+HAND = frozenset({"button"})
+ALL = frozenset({"button", "code", "staff"})
 CALM = Facts(
     now=1000.0,
     started_at=0.0,
@@ -24,7 +27,7 @@ CALM = Facts(
     last_person_at=999.0,
     confirming=False,
     runs=(),
-    confirmed=False,
+    given=frozenset(),
 )
 
 
@@ -98,19 +101,19 @@ def test_access_wants_a_hand_by_default_and_others_when_told_so() -> None:
     assert code(tool("actuate")) == "allowed"
     assert code(tool("actuate", confirm="button")) == "confirm"
     assert code(tool("read", confirm="button")) == "confirm"
-    assert code(tool("access"), confirmed=True) == "allowed"
+    assert code(tool("access"), given=HAND) == "allowed"
 
 
 def test_access_without_confirmation_must_be_written_out() -> None:
     assert code(tool("access", confirm="none")) == "unconfirmed"
-    assert code(tool("access", confirm="none"), confirmed=True) == "unconfirmed"
+    assert code(tool("access", confirm="none"), given=HAND) == "unconfirmed"
     assert code(tool("access", confirm="none", access_without_confirmation=True)) == "allowed"
     assert code(tool("access", access_without_confirmation=True)) == "confirm"
 
 
 def test_one_confirmation_at_a_time_and_what_needs_none_does_not_wait() -> None:
     assert code(tool("access"), confirming=True) == "busy_confirming"
-    assert code(tool("access"), confirming=True, confirmed=True) == "busy_confirming"
+    assert code(tool("access"), confirming=True, given=HAND) == "busy_confirming"
     assert code(tool("read"), confirming=True) == "allowed"
 
 
@@ -125,12 +128,13 @@ facts = st.builds(
     last_person_at=stamps,
     confirming=st.booleans(),
     runs=st.lists(st.floats(900, 1100), max_size=8).map(lambda runs: tuple(sorted(runs))),
-    confirmed=st.booleans(),
+    given=st.frozensets(st.sampled_from(sorted(ALL))),
 )
 policies = st.builds(
     Policy,
     allow=st.booleans(),
-    confirm=st.sampled_from([None, "button", "none"]),
+    confirm=st.sampled_from([None, "button", "code", "staff", "none", "all_of", "any_of", "two_of"]),
+    confirm_by=st.lists(st.sampled_from(sorted(ALL)), max_size=4).map(tuple),
     access_without_confirmation=st.booleans(),
     fresh_s=st.floats(2, 600),
     rate=st.builds(Rate, count=st.integers(1, 5), per_s=st.floats(1, 100)),
@@ -160,16 +164,19 @@ def test_what_is_allowed_held_everything(wanted: Tool, moment: Facts, problem: s
     if wanted.action.relay is not None:
         assert all(moment.now - at >= wanted.action.relay.min_gap_s for at in moment.runs)
     if verdict is Verdict.ALLOW and wanted.class_ == "access":
-        assert moment.confirmed or (policy.confirm == "none" and policy.access_without_confirmation)
+        kinds, needed = means(wanted)
+        by_people = needed > 0 and len(moment.given & set(kinds)) >= needed
+        assert by_people or (policy.confirm == "none" and policy.access_without_confirmation)
     if verdict is Verdict.CONFIRM:
-        assert needs_hand(wanted) and not moment.confirmed and not moment.confirming
+        kinds, needed = means(wanted)
+        assert needs_hand(wanted) and len(moment.given & set(kinds)) < needed and not moment.confirming
 
 
 @settings(max_examples=200, deadline=None)
 @given(tools, facts, st.sampled_from(["", "argument 'x' is missing"]))
 def test_a_hand_turns_confirm_into_allow_and_heals_nothing_else(wanted: Tool, moment: Facts, problem: str) -> None:
-    before = judge(wanted, KIOSK, problem, replace(moment, confirmed=False))
-    after = judge(wanted, KIOSK, problem, replace(moment, confirmed=True))
+    before = judge(wanted, KIOSK, problem, replace(moment, given=frozenset()))
+    after = judge(wanted, KIOSK, problem, replace(moment, given=ALL))
     if before.verdict is Verdict.CONFIRM:
         assert after.verdict is Verdict.ALLOW
     else:
@@ -184,10 +191,10 @@ NINE = Wall("2026-12-21", 0, 9 * 60, True)
 
 def test_the_schedule_refuses_whatever_the_hand_says() -> None:
     office = tool(hours=("mon-fri 08:00-18:00",))
-    assert code(office, wall=NINE) == "confirm" and code(office, wall=NINE, confirmed=True) == "allowed"
-    assert code(office, wall=NINE._replace(minute=19 * 60), confirmed=True) == "hours"
-    assert code(office, wall=None, confirmed=True) == "clock"
-    assert code(office, wall=NINE._replace(trusted=False), confirmed=True) == "clock"
+    assert code(office, wall=NINE) == "confirm" and code(office, wall=NINE, given=HAND) == "allowed"
+    assert code(office, wall=NINE._replace(minute=19 * 60), given=HAND) == "hours"
+    assert code(office, wall=None, given=HAND) == "clock"
+    assert code(office, wall=NINE._replace(trusted=False), given=HAND) == "clock"
 
 
 def test_a_lock_refuses_what_moves_and_lets_people_call_for_help() -> None:
@@ -198,10 +205,10 @@ def test_a_lock_refuses_what_moves_and_lets_people_call_for_help() -> None:
 
 def test_without_its_contacts_read_nothing_is_allowed_or_asked_of_a_hand() -> None:
     guarded = tool(interlocks=(FIRE,))
-    assert code(guarded) == "look" and code(guarded, confirmed=True) == "look"
+    assert code(guarded) == "look" and code(guarded, given=HAND) == "look"
     holds, fire = Contacts("", ""), Contacts("the fire alarm", "the fire alarm is active")
-    assert code(guarded, contacts=holds) == "confirm" and code(guarded, contacts=holds, confirmed=True) == "allowed"
-    assert code(guarded, contacts=fire) == "interlock" and code(guarded, contacts=fire, confirmed=True) == "interlock"
+    assert code(guarded, contacts=holds) == "confirm" and code(guarded, contacts=holds, given=HAND) == "allowed"
+    assert code(guarded, contacts=fire) == "interlock" and code(guarded, contacts=fire, given=HAND) == "interlock"
     assert code(guarded, contacts=Contacts("", "the line cannot be read")) == "interlock"
 
 
@@ -221,3 +228,38 @@ def test_what_is_allowed_held_its_contacts_its_clock_and_no_lock(
         if judge(replace(wanted, policy=policy), KIOSK, "", facts_now).verdict in (Verdict.ALLOW, Verdict.CONFIRM):
             assert facts_now.contacts == Contacts("", "") and facts_now.wall == NINE
             assert not (locked and wanted.class_ in ("actuate", "access"))
+
+
+@pytest.mark.parametrize(
+    ("confirm", "by", "enough", "too_little"),
+    [
+        ("code", (), [{"code"}, {"code", "staff"}], [{"button"}, {"staff"}, {"button", "staff"}]),
+        ("staff", (), [{"staff"}], [{"button", "code"}]),
+        ("all_of", ("button", "code"), [{"button", "code"}], [{"button"}, {"code"}, {"button", "staff"}]),
+        ("any_of", ("code", "staff"), [{"code"}, {"staff"}], [{"button"}]),
+        ("two_of", ("button", "code", "staff"), [{"button", "staff"}, ALL], [{"button"}, {"code"}]),
+    ],
+)
+def test_each_way_to_confirm_wants_just_that(confirm: str, by: tuple[str, ...], enough: Any, too_little: Any) -> None:
+    wanted = tool("access", confirm=confirm, confirm_by=by)
+    assert [code(wanted, given=frozenset(given)) for given in enough] == ["allowed"] * len(enough)
+    assert [code(wanted, given=frozenset(given)) for given in (*too_little, ())] == ["confirm"] * (len(too_little) + 1)
+
+
+@pytest.mark.parametrize(("confirm", "by"), [("all_of", ()), ("two_of", ("button", "button")), ("any_of", ())])
+def test_what_nothing_could_confirm_is_refused_at_once(confirm: str, by: tuple[str, ...]) -> None:
+    assert code(tool("access", confirm=confirm, confirm_by=by), given=ALL) == "unconfirmed"
+
+
+def test_the_visitor_is_asked_for_what_is_wanted() -> None:
+    def asked(confirm: str, *by: str) -> str:
+        return judge(tool("access", confirm=confirm, confirm_by=by), KIOSK, "", CALM).say
+
+    assert asked("button") == "Please hold the button to confirm."
+    assert asked("code") == "Please enter the code to confirm."
+    assert asked("staff") == "Staff have been asked to confirm. Please wait a moment."
+    assert asked("all_of", "button", "code") == "Please hold the button and enter the code to confirm."
+    assert asked("any_of", "button", "staff") == "Please hold the button or wait for the staff to confirm."
+    assert asked("two_of", "button", "code", "staff") == (
+        "Please do two of these to confirm: hold the button, enter the code, wait for the staff."
+    )

@@ -203,6 +203,12 @@ def soon(true: Callable[[], bool]) -> bool:
     return true()
 
 
+@pytest.fixture(name="soon")
+def _soon() -> Callable[[Callable[[], bool]], bool]:
+    """``soon`` for tests."""
+    return soon
+
+
 class FakeLgpio(types.ModuleType):
     """lgpio 0.2 as far as gpiozero uses it: one chip, a notification thread of its own, software PWM."""
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from kioskd.lines.gpio import GpioSource
 from kioskd.lines.lines import open_lines
 from kioskd.lines.naming import LineError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def not_installed(runtime_dir: str | None):
@@ -43,6 +51,43 @@ def test_a_chip_that_lgpio_cannot_open_leaves_all_to_libgpiod(raspberry, board, 
     assert source.why() == "lgpio: can not open gpiochip"
     assert source.factory("GPIO17", False)[0] == "gpiod"
     source.close()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError])
+def test_a_folder_in_which_lgpio_cannot_make_its_pipe_is_named_and_libgpiod_serves(board, error) -> None:
+    def no_pipe(runtime_dir: str | None):
+        raise error(2, "it is not there")
+
+    source = GpioSource("/run/gone", board.seen(), lgpio=no_pipe)
+    assert source.why() == "lgpio: its pipe cannot be made in /run/gone (it is not there); see ops.runtime_dir"
+    assert source.factory("GPIO17", False)[0] == "gpiod"
+    source.close()
+
+
+@pytest.mark.parametrize("folder, makes_it", [("run", True), ("gone", False)])
+def test_the_installed_lgpio_makes_its_pipe_where_the_unit_says_or_is_done_without(tmp_path, folder, makes_it) -> None:
+    """In a process whose working directory cannot be written to, as under systemd."""
+    (tmp_path / "run").mkdir()
+    code = (
+        "import os, sys\nos.chdir('/proc')\nimport gpiozero.pins.local as local\n"
+        "local.get_pi_revision = lambda: 0xa02082\nfrom kioskd.lines.gpio import GpioSource\n"
+        "print(GpioSource(sys.argv[1]).why())\nassert os.getcwd() == '/proc'"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, str(tmp_path / folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
+    assert done.returncode == 0, done.stderr
+    if importlib.util.find_spec("lgpio") is None:
+        assert done.stdout.startswith("lgpio: not installed")  # it has no wheel for Python 3.13
+    elif makes_it:
+        assert "can not open gpiochip" in done.stdout and os.listdir(tmp_path / "run") == [".lgd-nfy0"]
+    else:
+        assert f"its pipe cannot be made in {tmp_path}/gone" in done.stdout
+
+
+def test_the_unit_has_a_folder_for_the_pipe_of_lgpio_that_stays_for_the_helper() -> None:
+    unit = (ROOT / "systemd" / "kioskd.service").read_text().splitlines()
+    assert {"Environment=LG_WD=/run/kioskd", "RuntimeDirectory=kioskd", "RuntimeDirectoryPreserve=yes"} <= set(unit)
 
 
 def test_a_line_that_lgpio_calls_busy_names_who_has_it(raspberry, board, tmp_path) -> None:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from kioskd.lines import fuse
 from kioskd.lines.line import LOCK_S, ButtonLine, speaking_of
 from kioskd.lines.lines import open_lines
 from kioskd.lines.naming import LineError
@@ -25,6 +26,34 @@ def test_a_relay_is_released_although_another_thread_is_stuck_in_it(board) -> No
         relay.on()
     relay._lock.release()
     lines.close()
+
+
+def test_a_relay_whose_own_thread_is_stuck_is_released_by_its_fuse(board, monkeypatch, soon) -> None:
+    monkeypatch.setattr(fuse, "GRACE_S", 0.0)
+    lines = open_lines("gpio", None, board.seen())
+    relay, wire = lines.relay("GPIO27", "low", longest_s=0.05), board.line("GPIO27")
+    relay.on()
+    assert wire.level is False
+    held = next(iter(lines._source._gpiod._pins.values()))._held
+    assert relay._lock.acquire(timeout=1) and held._lock.acquire(timeout=1)  # a driver that never came back
+    assert soon(lambda: wire.level and relay.fuse.blown == 1)
+    assert lines.snapshot()["fuses_blown"] == 1
+    relay._lock.release()
+    held._lock.release()
+    lines.close()
+
+
+def test_a_relay_that_is_released_in_time_keeps_its_fuse(board, monkeypatch, soon) -> None:
+    monkeypatch.setattr(fuse, "GRACE_S", 0.0)
+    lines = open_lines("gpio", None, board.seen())
+    relay = lines.relay("GPIO27", "high", longest_s=0.05)
+    for _ in range(3):
+        relay.on()
+        relay.off()
+    time.sleep(0.1)
+    assert relay.fuse.blown == 0
+    lines.close()
+    assert soon(lambda: not relay.fuse._thread.is_alive())
 
 
 def test_many_threads_may_move_one_relay_and_the_last_word_counts(board) -> None:

@@ -282,6 +282,32 @@ def test_make_safe_goes_on_when_one_relay_cannot_be_released_and_says_so(board, 
     lines.close()
 
 
+def test_a_driver_that_does_not_return_from_releasing_is_told(board, monkeypatch) -> None:
+    from kioskd.lines import fuse, lines as room
+
+    monkeypatch.setattr(fuse, "GRACE_S", 0.0)
+    monkeypatch.setattr(room, "HANGS_S", 0.05)
+    lines = open_lines("gpio", None, board.seen())
+    relay = lines.relay("GPIO27", "high", longest_s=0.01)
+    entered, over = threading.Event(), threading.Event()
+
+    def hang(level: bool) -> None:
+        if not level:
+            entered.set()
+            over.wait(PATIENCE_S)
+
+    relay.on()
+    monkeypatch.setattr(board.line("GPIO27"), "write", hang)
+    assert entered.wait(PATIENCE_S)
+    time.sleep(0.06)
+    assert lines.hanging() == "the driver of GPIO27 hangs while the relay should be released"
+    over.set()
+    relay.fuse.close()
+    relay.fuse._thread.join(PATIENCE_S)
+    assert lines.hanging() == ""
+    lines.close()
+
+
 def test_pins_of_an_unknown_kind_are_refused() -> None:
     with pytest.raises(LineError, match="write gpio or simulated"):
         open_lines("usb", None)

@@ -6,11 +6,15 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from kioskd.lines import safe
 from kioskd.lines.lines import open_lines
+from torture.wires import Wires
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def run(facts, board=None) -> tuple[int, str]:
@@ -30,7 +34,8 @@ def die_with_relays_on(board, facts) -> None:
     for pin, active in (("GPIO27", "high"), ("pcf8574:4", "low")):
         lines.relay(pin, active).on()
     lines.write_facts(str(facts))
-    for pin in ("GPIO27", "pcf8574:4"):
+    for pin, (relay, _) in lines._relays.items():
+        relay.fuse.close()
         board.line(pin).request.release()
 
 
@@ -98,6 +103,48 @@ def test_the_door_needs_neither_gpiozero_nor_yaml(facts) -> None:
         "assert not {'gpiozero', 'yaml', 'gpiod', 'asyncio'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(facts)], check=True, timeout=30)
+
+
+def test_it_releases_where_neither_yaml_nor_gpiozero_can_be_imported(facts, tmp_path) -> None:
+    wires = Wires.make(tmp_path / "gpiochip0")
+    relays = [
+        {"pin": "GPIO27", "place": "pinctrl-bcm2711:27", "active": "high"},
+        {"pin": "GPIO5", "place": "pinctrl-bcm2711:5", "active": "low"},
+    ]
+    facts.write_text(json.dumps({"pins": "gpio", "relays": relays}))
+    blocked = (
+        "yaml",
+        "gpiozero",
+        "gpiozero.pins",
+        "lgpio",
+        "numpy",
+        "asyncio",
+        "kioskd.app",
+        "kioskd.config",
+        "kioskd.lines.zero",
+    )
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked}))\n"
+        "from torture.onwires import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, str(wires.folder), "safe", str(facts)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [move.high for move in wires.moves(27)] == [False] and [move.high for move in wires.moves(5)] == [True]
+
+
+def test_the_door_loads_little_because_a_door_is_open_meanwhile(facts) -> None:
+    relays = [{"pin": "GPIO27", "place": "no-such-chip:27", "active": "high"}]
+    facts.write_text(json.dumps({"pins": "gpio", "relays": relays}))
+    code = (
+        "import sys\nfrom kioskd.lines import kernel, safe\nkernel.drive = lambda place, high: True\n"
+        "assert safe.main(['safe', sys.argv[1]]) == 0\n"
+        "print(*{'gpiod', 'dataclasses', 'typing', 'logging', 'subprocess', 'socket'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-S", "-c", code, str(facts)]
+    env = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=env)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
 def test_the_door_says_how_it_is_used(capsys) -> None:

@@ -82,6 +82,49 @@ def test_it_can_be_ended_while_nobody_has_answered(kit: Any) -> None:
     asyncio.run(main())
 
 
+def test_a_changed_key_ends_a_call_that_carries_the_old_one_and_no_other(kit: Any) -> None:
+    async def main() -> None:
+        keys, called = ["sk_an_old_key"], asyncio.Event()
+
+        def read_key() -> str:
+            if not keys:
+                raise PermissionError(13, "Permission denied", "/etc/kioskd/key")
+            return keys[0]
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            called.set()
+            await kit.silence(reader, writer)
+
+        async with await asyncio.start_server(listen, "127.0.0.1", 0) as silent:
+            url = f"ws://127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+            attempt = attempt_for(kit, url, [], read_key=read_key)
+            running = asyncio.create_task(attempt.run())
+            await asyncio.wait_for(called.wait(), kit.patience_s)
+            attempt.rekey()
+            keys.clear()
+            attempt.rekey()
+            assert not attempt.ending, "it carries this very key, or nobody knows"
+            keys.append("sk_another_key")
+            attempt.rekey()
+            ending = await asyncio.wait_for(running, kit.patience_s)
+            assert ending.ours and "the key was changed" in ending.failure.sentence
+        async with kit.Peer() as peer:
+            events: list[Event] = []
+            attempt = attempt_for(kit, peer.url, events, read_key=lambda: keys[0])
+            running = asyncio.create_task(attempt.run())
+            async with asyncio.timeout(kit.patience_s):
+                while Link.READY not in states(events):
+                    await asyncio.sleep(0.01)
+            keys[0] = "sk_a_third_key"
+            attempt.rekey()
+            assert not attempt.ending, "a session that stands has proven its key"
+            attempt.hang_up("enough")
+            await running
+
+    asyncio.run(main())
+
+
 def test_cancelling_it_leaves_no_connection(kit: Any) -> None:
     async def main() -> None:
         async with kit.Peer() as peer:

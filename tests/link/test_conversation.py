@@ -359,8 +359,9 @@ def test_a_service_that_owes_an_answer_and_falls_silent_is_given_up(kit: Any) ->
 
     async def main() -> None:
         async with kit.Peer() as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
-            await ready(kit, bench, peer)
+            visit = await ready(kit, bench, peer)
             bench.speak(3)
+            await visit.turn()
             ended = await bench.event(SessionEnded)
             assert "owed an answer and was silent for 0.4 s" in ended.reason
             await bench.event(SessionReady, 2)
@@ -368,6 +369,22 @@ def test_a_service_that_owes_an_answer_and_falls_silent_is_given_up(kit: Any) ->
             assert len(bench.of(SessionEnded)) == 1
 
     asyncio.run(main())
+
+
+def test_noise_that_the_service_does_not_hear_costs_no_session(kit: Any, swift: Any) -> None:
+    """Doors that slam for ten minutes, where ``talk.linger_s`` is as long: no failure, no other session."""
+
+    async def main() -> None:
+        async with kit.Peer() as peer, kit.long(peer.url, talk=kit.talk(linger_s=600.0)) as bench:
+            bench.link.open("a visitor", greet=False)
+            await bench.ready()
+            for _ in range(15):
+                bench.speak(10)
+                await asyncio.sleep(40)
+            assert bench.of(SessionEnded) == [] and len(bench.attempts) == 1
+            assert bench.link.snapshot()["failures"] == 0
+
+    swift(main())
 
 
 def test_a_service_that_stops_reading_is_given_up(kit: Any) -> None:

@@ -284,6 +284,41 @@ def test_a_new_key_in_its_file_is_tried_at_once(kit: Any, swift: Any, stated: An
     swift(main())
 
 
+@pytest.mark.fault("a new key in its file in mid dial", back_s=1.5, attempts=2, lost="nothing that waits")
+def test_a_key_that_is_replaced_in_mid_dial_is_tried_at_once(kit: Any, swift: Any, stated: Any, tmp_path: Path) -> None:
+    """The answer to the old key would come eight seconds later, and then a wait of ten minutes."""
+    key = tmp_path / "key"
+    key.write_text("sk_an_old_key")
+
+    async def main() -> None:
+        peer = kit.Peer()
+        judge, asked = peer._upgrade, asyncio.Event()
+
+        async def slowly(connection: Any, request: Any) -> Any:
+            refused = "sk_an_old_key" in request.path
+            asked.set()
+            peer._http = [(401, {})] if refused else []
+            await asyncio.sleep(8.0 * refused)
+            return judge(connection, request)
+
+        peer._upgrade = slowly
+        keys = {"read_key": key.read_text, "key_paths": (str(key),)}
+        async with peer, kit.long(peer.url, **keys) as bench:
+            around = Surroundings([kit.setup_for(peer.url, **keys)], bench.link, clock=bench.now)
+            around.start()
+            said = bench.speak(20)
+            bench.link.open("a visitor", greet=False)
+            await asked.wait()
+            key.write_text("sk_another_key")
+            over = bench.now()
+            assert await bench.ready() - over <= stated.back_s
+            assert len(bench.attempts) <= stated.attempts
+            await peer.visits[0].until(lambda: len(peer.visits[0].audio) >= len(said))
+            await around.aclose()
+
+    swift(main())
+
+
 @pytest.mark.fault("429 with Retry-After: 120", attempts=2, not_before_s=120, back_s=124.5, lost="nothing that waits")
 def test_the_patience_that_a_service_asks_for_is_kept(kit: Any, swift: Any, stated: Any) -> None:
     """``back_s``: from the refusal to the session; ``not_before_s``: nobody asks earlier."""
@@ -366,3 +401,33 @@ def test_a_wrong_clock_is_named_and_healed_when_it_is_set(
 def test_these_are_the_products_numbers(kit: Any) -> None:
     """The delays of all tests above; who changes them looks at docs/faults.md."""
     assert kit.real == Limits(probe_s=0.0)
+
+
+def test_a_secret_that_is_replaced_in_mid_dial_is_tried_as_soon_as_the_old_one_is_refused(kit: Any, swift: Any) -> None:
+    """Where tokens are minted nobody can tell from the secret what a call carries: it has its answer first."""
+
+    class Mint:
+        async def token(self) -> str:
+            return "at_0123456789"
+
+        def judged(self, token: str, failure: Any) -> Any:
+            return failure
+
+    async def main() -> None:
+        peer = kit.Peer(http=[(401, {}), None])
+        judge, asked = peer._upgrade, asyncio.Event()
+
+        async def slowly(connection: Any, request: Any) -> Any:
+            asked.set()
+            await asyncio.sleep(8.0 if peer.attempts == [] else 0.0)
+            return judge(connection, request)
+
+        peer._upgrade = slowly
+        async with peer, kit.long(peer.url, tokens=Mint()) as bench:
+            bench.link.open("a visitor", greet=False)
+            await asked.wait()
+            over = bench.now()
+            bench.link.keys_changed("hydra")
+            assert 8.0 <= await bench.ready() - over <= 8.5 and len(bench.attempts) == 2
+
+    swift(main())

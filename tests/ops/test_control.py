@@ -34,7 +34,7 @@ class Kiosk:
         self.timeline = Timeline(None, None, time.monotonic())
         self.page: Mapping[str, object] = {"phase": "idle", "health": {"ok": True, "reasons": []}}
         self.asked: list[Row] = []
-        changes = {"mute": self.mute, "panel": self.panel, "broken": self.broken}
+        changes = {"mute": self.mute, "panel": self.panel, "broken": self.broken, "reload": self.reload}
         self.control = Control(str(folder), self.status, changes, self.timeline, **{"groups": NO_GROUPS, **more})
 
     def status(self) -> Mapping[str, object]:
@@ -51,6 +51,13 @@ class Kiosk:
             raise ValueError(f"the panel has no button {request.get('name')}")
         self.asked.append(dict(request))
         return {"panel": "talk"}
+
+    async def reload(self, request: Mapping[str, object]) -> Mapping[str, object]:
+        self.asked.append(dict(request))
+        await asyncio.sleep(0.05)
+        if request.get("by") == "nobody":
+            raise ValueError("the file is bad")
+        return {"reloaded": True}
 
     def broken(self, request: Mapping[str, object]) -> Mapping[str, object]:
         return {str(self.asked[99]): 0}
@@ -155,6 +162,30 @@ def test_who_asks_how_a_run_goes_is_not_told_each_time(folder: Path, caplog: pyt
 
     play(folder, scene)
     assert "is asked for" not in caplog.text
+
+
+def test_what_takes_its_time_is_answered_when_it_is_done_and_holds_nobody(folder: Path) -> None:
+    order: list[str] = []
+
+    async def scene(kiosk: Kiosk) -> None:
+        async def slowly(request: Row) -> Row:
+            async with connected(kiosk, CHANGE) as client:
+                answer = await client.say(request)
+            order.append("slow")
+            return answer
+
+        slow = asyncio.create_task(slowly({"do": "reload", "uid": -1}))
+        bad = asyncio.create_task(slowly({"do": "reload", "by": "nobody"}))
+        await until(lambda: len(kiosk.asked) == 2)
+        async with connected(kiosk, LOOK) as client:
+            await client.say({"do": "status"})
+        order.append("quick")
+        assert await slow == {"ok": True, "reloaded": True}
+        assert await bad == {"ok": False, "error": "the file is bad"}
+
+    kiosk = play(folder, scene)
+    assert order == ["quick", "slow", "slow"]
+    assert all(row["uid"] == os.getuid() for row in kiosk.asked), "who asks says the kernel, not they themselves"
 
 
 def test_a_change_that_cannot_be_made_says_why(folder: Path) -> None:

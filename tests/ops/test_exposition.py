@@ -31,6 +31,7 @@ PAGE: dict[str, Any] = {
         "ledger": {"state": "running", "committed": 2},
         "actions": {"relays": {"unlock_door": {"pulses": 2, "on": True, "stuck": ""}}},
     },
+    "power": {"going": False, "blips": 3, "supply": {"weak": True}},
     "panel": {"panel": {"talk": {"stuck": True, "presses": 9}, "lamp": "idle", "mute": None, "troubles": []}},
 }
 
@@ -53,6 +54,7 @@ def test_a_page_becomes_figures_with_units_and_labels() -> None:
     assert found["kioskd_relay_pulses_total", (("tool", "unlock_door"),)] == 2
     assert found["kioskd_relay_on", (("tool", "unlock_door"),)] == 1
     assert found["kioskd_button_stuck", (("button", "talk"),)] == 1
+    assert found["kioskd_supply_weak", ()] == 1 and found["kioskd_power_going", ()] == 0
 
 
 def test_a_state_is_one_row_for_each_that_exists_and_one_of_them_holds() -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import time
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Iterator
 
 import pytest
 
-from kioskd.ops.systemd import SAME_LINE_A_MINUTE, Bounded, Notifier, setup_logging
+from kioskd.core.catalogue import BY_NAME, mark
+from kioskd.ops.systemd import SAME_LINE_A_MINUTE, Bounded, Journal, Notifier, setup_logging
 
 
 @pytest.fixture
@@ -46,6 +48,13 @@ def test_the_manager_hears_ready_status_watchdog_and_the_end(manager: socket.soc
     notifier.stopping()
     said = [manager.recv(4096).decode() for _ in range(4)]
     assert said == ["READY=1\nSTATUS=all is well", "WATCHDOG=1", "STATUS=no microphone", "STOPPING=1"]
+
+
+def test_a_reload_is_told_with_its_time(manager: socket.socket) -> None:
+    before = time.monotonic_ns() // 1000
+    Notifier(os.environ).reloading()
+    head, _, usec = manager.recv(4096).decode().partition("\nMONOTONIC_USEC=")
+    assert head == "RELOADING=1" and before <= int(usec) <= time.monotonic_ns() // 1000
 
 
 def test_a_manager_that_is_gone_is_counted_and_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +241,7 @@ def test_the_directories_are_those_of_the_configurations_defaults() -> None:
 def test_a_frozen_daemon_is_gone_one_second_after_the_watchdog() -> None:
     unit = directives("kioskd.service")
     assert (unit["Type"], unit["NotifyAccess"], unit["WatchdogSec"]) == (["notify"], ["main"], ["10"])
-    assert (unit["TimeoutAbortSec"], unit["Restart"], unit["StartLimitIntervalSec"]) == (["1"], ["always"], ["0"])
+    assert (unit["TimeoutAbortSec"], unit["Restart"], unit["StartLimitIntervalSec"]) == (["500ms"], ["always"], ["0"])
 
 
 def test_the_voice_service_listens_where_the_dialect_dials() -> None:
@@ -273,3 +282,48 @@ def test_systemd_would_make_the_users(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for made in ("user 'kioskd'", "group 'kioskd-admin'", "group 'gpio'"):
         assert f"Creating {made}" in done.stdout + done.stderr
+
+
+def journalled() -> tuple[Journal, list[dict[str, object]]]:
+    """A handler whose journal remembers."""
+    sent: list[dict[str, object]] = []
+    handler = Journal(
+        lambda text, **fields: sent.append({"MESSAGE": text, **fields}), lambda text: text.replace("k3y", "***")
+    )
+    return handler, sent
+
+
+def test_the_journal_gets_number_and_fields_and_no_secret() -> None:
+    handler, sent = journalled()
+    log = logging.getLogger("kioskd.test_journal")
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        extra = {"MESSAGE_ID": "ab" * 16, "journal": {"KIOSKD_TOOL": "k3y"}}
+        log.error("dialling with %s", "k3y", extra=extra)
+        try:
+            raise ValueError("k3y \ud800")
+        except ValueError:
+            log.exception("it failed")
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+    assert sent[0]["MESSAGE"] == "dialling with ***" and sent[0]["MESSAGE_ID"] == "ab" * 16
+    assert sent[0]["KIOSKD_TOOL"] == "***" and sent[0]["PRIORITY"] == "3" and sent[0]["LOGGER"] == log.name
+    assert "MESSAGE_ID" not in sent[1] and "ValueError" in str(sent[1]["MESSAGE"])
+    assert "k3y" not in repr(sent)
+    for value in sent[1].values():
+        str(value).encode()
+
+
+def test_the_library_takes_what_the_handler_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    from systemd import journal
+
+    lines: list[str] = []
+    monkeypatch.setattr(journal, "sendv", lambda *given: lines.extend(map(str, given)))
+    handler = Journal(journal.send, lambda text: text)
+    record = logging.LogRecord("kioskd", logging.INFO, "x.py", 7, "hello", None, None)
+    record.__dict__.update(mark("started", [("part", "x")]))
+    handler.emit(record)
+    assert "MESSAGE=hello" in lines and f"MESSAGE_ID={BY_NAME['started'].id}" in lines and "CODE_LINE=7" in lines
+    assert all(re.match("[A-Z][A-Z0-9_]*=", line) for line in lines)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
-from typing import Any, Iterator
+from pathlib import Path
+from typing import Any, Callable, Iterator, cast
 
 import pytest
 
 from kioskd.config import sections
 from kioskd.core.events import Event
+from kioskd.lines.chips import Chips
+from kioskd.lines.gpio import GpioSource
 from kioskd.lines.lines import Lines, open_lines
+from kioskd.lines.naming import LineError
+from kioskd.lines.zero import Factory, MockFactory, MockPWMPin
+from torture.wires import FolderChip, Wires
 
 PATIENCE_S = 5.0
 
@@ -40,9 +47,60 @@ def posted() -> Posted:
     return Posted()
 
 
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    made = open_lines("simulated", None)
+def no_lgpio(runtime_dir: str | None) -> Factory:
+    raise ImportError("this is no Raspberry Pi")
+
+
+class WorldLines(Lines):
+    """Lines of a real panel, moved by the world: what a hand does to them, a test does by ``press`` and ``release``."""
+
+    def _drive(self, pin: str, active: bool) -> None:
+        if pin not in self._inputs:
+            raise LineError(f"{pin} is neither a button nor an input of this kiosk.")
+        device, active_low = self._inputs[pin]
+        if device.closed:
+            raise LineError(f"{pin} is closed: kioskd is ending.")
+        self.world(pin, device.pin, active != active_low)
+
+    world: Callable[[str, Any, bool], None]
+
+
+def mock_lines() -> Lines:
+    """The driver is gpiozero's own mock factory."""
+    made = WorldLines(GpioSource(None, None, lgpio=lambda _: MockFactory(pin_class=MockPWMPin)))
+
+    def move(name: str, pin: Any, high: bool) -> None:
+        driver = threading.Thread(target=pin.drive_high if high else pin.drive_low)  # drivers have one of theirs
+        driver.start()
+        driver.join()
+
+    made.world = move
+    return made
+
+
+def kernel_lines(folder: Path) -> Lines:
+    """The driver is our own over libgpiod, on a chip that lies in a folder."""
+    wires, opens = Wires.make(folder), cast(Any, FolderChip)
+    made = WorldLines(GpioSource(None, Chips(opens, lambda: [str(folder)]), lgpio=no_lgpio))
+
+    def move(name: str, pin: Any, high: bool) -> None:
+        offset = int(name.removeprefix("GPIO"))
+        if (folder / f"edge{offset}").exists():
+            wires.drive(offset, high)
+        else:
+            (folder / f"level{offset}").write_text(str(int(high)))  # nobody awaits its edges
+
+    made.world = move
+    return made
+
+
+@pytest.fixture(params=["simulated", "mock", "kernel"])
+def lines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lines]:
+    """The contract's subjects: simulated pins, real lines over gpiozero's MockFactory, real lines over libgpiod."""
+    if request.param == "simulated":
+        made = open_lines("simulated", None)
+    else:
+        made = mock_lines() if request.param == "mock" else kernel_lines(tmp_path / "chip")
     yield made
     made.close()
 
@@ -56,6 +114,12 @@ def section() -> sections.Panel:
         mute=sections.Button(pin="GPIO22", debounce_ms=5),
         lamp=sections.Lamp(single="GPIO10"),
     )
+
+
+@pytest.fixture
+def config(section: sections.Panel) -> sections.Config:
+    """The panel alone in a configuration."""
+    return sections.Config(panel=section)
 
 
 @pytest.fixture

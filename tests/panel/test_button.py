@@ -50,9 +50,9 @@ def drawn(wire: str) -> str:
         (".####.####....", "down@10 up@100"),  # a short gap is no release
         (".###...###....", "down@10 up@40 down@70 up@100"),
         ("." + "#" * 19 + "....", "down@10 up@200"),  # long, not stuck
-        ("." + "#" * 25 + "....", "down@10 up@210 stuck@210 freed@260"),
-        ("." + "#" * 25 + "....####...", "down@10 up@210 stuck@210 freed@260 down@300 up@340"),
-        ("." + "#" * 19 + ".#" * 3 + "....", "down@10 up@210 stuck@210 freed@260"),  # bounces across the limit
+        ("." + "#" * 25 + "....", "down@10 stuck@210 up@210 freed@260"),
+        ("." + "#" * 25 + "....####...", "down@10 stuck@210 up@210 freed@260 down@300 up@340"),
+        ("." + "#" * 19 + ".#" * 3 + "....", "down@10 stuck@210 up@210 freed@260"),  # bounces across the limit
     ],
 )
 def test_what_a_wire_says(wire: str, facts: str) -> None:
@@ -90,8 +90,28 @@ def test_due_is_when_something_will_be_said_and_never_otherwise() -> None:
     assert button.due == pytest.approx(1.03)
     assert button.advance(button.due) == [Fact(What.DOWN, 1.0)]
     assert button.due == pytest.approx(1.2)
-    assert [fact.what for fact in button.advance(button.due)] == [What.UP, What.STUCK]
+    assert [fact.what for fact in button.advance(button.due)] == [What.STUCK, What.UP]
+    assert button.times_stuck == 1
     assert button.due is None
+
+
+def test_a_press_is_known_sooner_than_a_release() -> None:
+    button = PushButton(SETTLE_S, STUCK_S, False, glitch_s=0.004)
+    button.edge(True, 1.0)
+    assert button.settling and button.certain(1.003) == 1.0
+    assert button.advance(1.0035) == []
+    assert button.advance(1.0041) == [Fact(What.DOWN, 1.0)]
+    assert button.edge(False, 1.05) == [] and button.due == pytest.approx(1.08)
+    assert button.edge(True, 1.07) == []  # bouncing: for less than SETTLE_S
+    assert button.edge(False, 1.1) == [] and button.advance(1.14) == [Fact(What.UP, 1.1)]
+
+
+def test_interference_is_no_press_however_often_it_comes() -> None:
+    button = PushButton(SETTLE_S, STUCK_S, False, glitch_s=0.004)
+    told = []
+    for count in range(1000):
+        told += button.edge(True, count * 0.005) + button.edge(False, count * 0.005 + 0.003)
+    assert told == [] and button.presses == 0 and button.glitches == 1000
 
 
 WIRES = st.text(alphabet=".#", min_size=1, max_size=80)

@@ -8,10 +8,19 @@ import time
 
 import pytest
 
+from kioskd.config.panel import Button, Gestures, PushButton, deeds_of
 from kioskd.core.events import MuteSwitched, PartChanged, Pressed, Released, ThreadDied
+from kioskd.core.panel_events import Gestured, PressVoided
 from kioskd.core.words import PartState
 from kioskd.panel.contacts import Contacts
+from kioskd.panel.gestures import recognisers
 from kioskd.panel.troubles import Troubles
+from kioskd.panel.watches import watches
+
+
+def wanted(panel):
+    """The recognisers that the panel makes for a button."""
+    return lambda name: recognisers({what for button, what in deeds_of(panel) if button == name}, panel.gestures)
 
 
 @pytest.fixture
@@ -19,9 +28,10 @@ def opened(section, lines, posted, clock):
     """Contacts, and how to make them with another limit or other lines."""
     made: list[Contacts] = []
 
-    def make(longest_press_s: float = 45.0, on=None, now=clock) -> Contacts:
+    def make(longest_press_s: float = 45.0, on=None, now=clock, panel=None) -> Contacts:
         troubles = Troubles(posted.post)
-        contacts = Contacts(section, on or lines, posted.post, now, longest_press_s, troubles)
+        watched = watches(panel or section, wanted(panel or section), posted.post, longest_press_s, troubles)
+        contacts = Contacts(watched, on or lines, posted.post, now)
         made.append(contacts)
         troubles.begin()
         return contacts
@@ -51,7 +61,8 @@ def test_a_press_is_posted_with_the_time_of_its_edge(opened, lines, posted) -> N
 
 
 def test_a_click_shorter_than_the_filter_is_no_press(section, opened, lines, posted) -> None:
-    contacts = opened()
+    # Long enough that five clicks of a busy machine fit into it.
+    contacts = opened(panel=dataclasses.replace(section, talk=Button(pin="GPIO17", debounce_ms=500, glitch_ms=100)))
     posted.take(2)
     for _ in range(5):
         lines.press("GPIO17")
@@ -59,7 +70,13 @@ def test_a_click_shorter_than_the_filter_is_no_press(section, opened, lines, pos
     lines.press("GPIO22")
     assert posted.next() == MuteSwitched(True)
     assert posted.empty()
-    assert contacts.snapshot()["talk"] == {"stuck": False, "presses": 0, "glitches": 5}
+    assert contacts.snapshot()["talk"] == {
+        "stuck": False,
+        "presses": 0,
+        "glitches": 5,
+        "gestures": 0,
+        "times_stuck": 0,
+    }
     assert contacts.snapshot()["mute"] == {"on": True, "glitches": 0}
 
 
@@ -77,8 +94,9 @@ def test_a_stuck_button_is_told_ends_its_press_and_counts_again_when_released(op
     opened(longest_press_s=0.05)
     posted.take(2)
     lines.press("GPIO17")
-    down, up, stuck = posted.take(3)
+    down, voided, stuck, up = posted.take(4)
     assert isinstance(down, Pressed) and isinstance(up, Released)
+    assert voided == PressVoided("talk", up.at, "the button is stuck"), "before its end: it must not confirm"
     assert up.at - down.at == pytest.approx(0.05)
     assert isinstance(stuck, PartChanged) and stuck.state is PartState.FAILED
     assert "held for 0.05 s" in stuck.reason and "released" in stuck.reason
@@ -134,8 +152,8 @@ def test_a_line_that_is_lost_ends_the_press_and_is_told(opened, lines, posted) -
     lines.press("GPIO17")
     assert isinstance(posted.next(), Pressed)
     falling.lost["GPIO17"]("the chip is gone.")
-    released, part = posted.take(2)
-    assert isinstance(released, Released)
+    voided, released, part = posted.take(3)
+    assert isinstance(voided, PressVoided) and isinstance(released, Released)
     assert part == PartChanged("panel", PartState.FAILED, "The talk button: the chip is gone.")
     assert contacts.snapshot()["talk"] is None
     lines.press("GPIO22")
@@ -195,7 +213,50 @@ def test_after_close_nothing_is_posted_and_no_thread_is_left(opened, lines, post
 
 def test_a_panel_without_contacts_has_no_thread(section, lines, posted, clock) -> None:
     bare = dataclasses.replace(section, talk=None, mute=None)
-    contacts = Contacts(bare, lines, posted.post, clock, 45.0, Troubles(posted.post))
+    contacts = Contacts(
+        watches(bare, wanted(bare), posted.post, 45.0, Troubles(posted.post)), lines, posted.post, clock
+    )
     assert not [thread for thread in threading.enumerate() if thread.name == "panel"]
-    assert contacts.snapshot() == {"talk": None, "mute": None}
+    assert contacts.snapshot() == {} and not contacts.muted
     contacts.close()
+
+
+BUTTONS = (
+    PushButton(name="volume_up", pin="GPIO23", debounce_ms=5, press="louder"),
+    PushButton(name="help", pin="GPIO24", debounce_ms=5, long="help"),
+)
+
+
+def test_each_button_tells_its_gestures_and_no_two_have_the_same_mark(section, opened, lines, posted) -> None:
+    panel = dataclasses.replace(section, buttons=BUTTONS, gestures=Gestures(long_ms=500))
+    contacts = opened(panel=panel)
+    posted.take(2)
+    marks = set()
+    for _ in range(2):
+        lines.press("GPIO23")
+        pressed, gesture = posted.take(2)
+        assert isinstance(pressed, Pressed) and pressed.name == "volume_up"
+        assert isinstance(gesture, Gestured) and (gesture.name, gesture.gesture) == ("volume_up", "press")
+        assert gesture.began == pressed.at
+        marks.add(gesture.mark)
+        lines.release("GPIO23")
+        posted.next()
+    lines.press("GPIO24")
+    pressed, gesture = posted.take(2)
+    assert (gesture.name, gesture.gesture) == ("help", "long") and gesture.at == pytest.approx(pressed.at + 0.5)
+    marks.add(gesture.mark)
+    assert len(marks) == 3 and contacts.snapshot()["volume_up"]["gestures"] == 2
+
+
+def test_a_press_is_posted_long_before_it_could_be_a_release(section, opened, lines, posted) -> None:
+    """The default: known after 4 ms, though contacts bounce for 30."""
+    opened(panel=dataclasses.replace(section, talk=Button(pin="GPIO17")))
+    posted.take(2)
+    took_ms = []
+    for _ in range(5):
+        lines.press("GPIO17")
+        pressed = posted.next()
+        took_ms.append((time.monotonic() - pressed.at) * 1000)
+        lines.release("GPIO17")
+        posted.next()
+    assert 4 <= min(took_ms) < 20, "the best of five, on a machine that others use"

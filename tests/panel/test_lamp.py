@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kioskd.core.lamp import glow
+from kioskd.core.lamp import Light, glow
 from kioskd.panel.lamp import Lamp
 
 
@@ -70,3 +70,11 @@ def test_a_lamp_that_failed_is_written_to_again() -> None:
     bulb.broken = False
     lamp.show(glow("listening", 1.0))
     assert bulb.shown == [(0.0, 0.0, 1.0)] * 2
+
+
+def test_brightness_dims_what_is_lit_and_leaves_dark_dark() -> None:
+    bulb = Bulb()
+    lamp = Lamp(bulb, 0.25)
+    lamp.show(Light(1.0, 0.0, 1.0, "muted", None))
+    lamp.show(Light(0.0, 0.0, 0.0, "muted", None))
+    assert bulb.shown == [(0.25, 0.0, 0.25), (0.0, 0.0, 0.0)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Callable, Iterator, Mapping, TypeVar
 
 import pytest
 
+from kioskd.config.loader import parse as parse_yaml
 from kioskd.config.sections import Talk
 from kioskd.core.events import (
     Event,
@@ -27,6 +28,7 @@ from kioskd.lanes import CHUNK_BYTES, Chunk, PlaybackLane, UplinkLane
 from kioskd.link.endpoints import EndpointSetup
 from kioskd.link.limits import Limits
 from kioskd.link.supervisor import Supervisor
+from kioskd.services import profile_of as written
 from kioskd.voice.dialects import DIALECTS as SPOKEN
 from kioskd.voice.faults import parse
 from kioskd.voice.options import Options
@@ -517,3 +519,41 @@ def test_the_key_rides_where_the_dialect_carries_it_and_is_never_told(
         with caplog.at_level("DEBUG", logger="kioskd"):
             meet(kind, scene)
     assert KEY not in caplog.text
+
+
+OF_ONES_OWN = """
+service:
+  - dialect: openai
+    url: wss://voice.example.org/v1/realtime
+    key: {env: KEY}
+    profile:          # a service that nobody wrote code for: it happens to speak as Grok does
+      session_shape: xai
+      created_events: [session.created, conversation.created]
+      in_rate_hz: 16000
+      voice_field: voice
+      voices: []
+      default_model: grok-voice-latest
+      session_extra: {}
+      turn_detection: {type: server_vad, threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms: 500}
+"""
+
+
+def test_a_profile_that_an_owner_wrote_in_yaml_is_spoken_from_end_to_end(
+    meet: Callable[..., None], speech: Callable[..., bytes]
+) -> None:
+    """Without a line of code: the dialect is data, and the file that ``kioskd check`` reads is where it stands."""
+    loaded = parse_yaml("talk: {mode: voice}" + OF_ONES_OWN, "kiosk.yaml")
+    assert loaded.config is not None and [one for one in loaded.problems if one.key.startswith("service")] == []
+    own = written(loaded.config.service[0])
+    assert own.session_shape == "xai" and own.name == "openai"
+
+    async def scene(kiosk: Kiosk, server: Server) -> None:
+        kiosk.say(bytes(9600) + speech("please unlock the front door"))
+        asked = await kiosk.event(ToolAsked)
+        kiosk.link.send_output(asked.key, '{"say": "The front door is open now. Please come in."}')
+        kiosk.link.ask_response(asked.key.session)
+        assert (await kiosk.event(ResponseDone, 2)).status == "completed"
+        assert kiosk.played()[1] > 900 and kiosk.of(ServiceComplained) == [] and server.errors == 0
+
+    values = {field.name: getattr(own, field.name) for field in fields(own) if field.name != "catch_up"}
+    meet("grok", scene, change=values)

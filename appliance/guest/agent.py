@@ -1,0 +1,75 @@
+"""The tester's hand inside the guest: commands, files, over a virtio port that needs no network.
+
+One JSON object a line. Asked ``{"id", "argv", "timeout_s", "input"?}`` it says ``{"id", "code", "out", "err"}``;
+``{"id", "read": PATH}`` and ``{"id", "write": PATH, "data", "mode"}`` carry files (base64). A thread for each.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import threading
+import time
+from typing import Any
+
+PORT = "/dev/virtio-ports/kioskd.appliance"
+
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, done."""
+    if "read" in asked:
+        with open(asked["read"], "rb") as file:
+            return {"data": base64.b64encode(file.read()).decode()}
+    if "write" in asked:
+        os.makedirs(os.path.dirname(asked["write"]), exist_ok=True)
+        with open(asked["write"], "wb") as file:
+            file.write(base64.b64decode(asked["data"]))
+        os.chmod(asked["write"], asked.get("mode", 0o644))
+        return {}
+    try:
+        done = subprocess.run(
+            asked["argv"],
+            input=asked.get("input", ""),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=asked["timeout_s"],
+        )
+    except subprocess.TimeoutExpired as late:
+        said = (late.stderr or b"").decode(errors="replace")
+        return {"code": 124, "out": (late.stdout or b"").decode(errors="replace"), "err": said + "\n(out of time)"}
+    return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
+
+
+def serve(asked: dict[str, Any], port: int, lock: threading.Lock) -> None:
+    """One request, whatever comes of it."""
+    try:
+        said = answer(asked)
+    except Exception as error:  # the tester gets it as its answer
+        said = {"code": 126, "out": "", "err": f"{type(error).__name__}: {error}"}
+    line = json.dumps({"id": asked["id"], **said}).encode() + b"\n"
+    with lock:
+        while line:
+            line = line[os.write(port, line) :]
+
+
+def main() -> None:
+    """Open the port and serve it for ever."""
+    while not os.path.exists(PORT):
+        time.sleep(0.1)
+    port = os.open(PORT, os.O_RDWR)
+    lock = threading.Lock()
+    waiting = b""
+    while True:
+        got = os.read(port, 65536)
+        if not got:  # nobody at the other end just now
+            time.sleep(0.2)
+            continue
+        *lines, waiting = (waiting + got).split(b"\n")
+        for line in lines:
+            if line.strip():
+                threading.Thread(target=serve, args=(json.loads(line), port, lock), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The package on the machine: installed again while a line is on, removed, purged."""
+
+from __future__ import annotations
+
+from appliance.world import DOOR, LIGHT, World
+
+PACKAGE = "/var/cache/appliance/kioskd.deb"
+
+
+def test_an_upgrade_under_load_leaves_the_line_off_and_the_kiosk_well(world: World) -> None:
+    world.ready(60)
+    world.watch(LIGHT, DOOR)
+    world.say(world.speech("turn on the light"))
+    world.wait_for_level(1, 60, LIGHT)
+    world.channel.must("dpkg", "-i", PACKAGE, seconds=120)
+    world.wait_for_level(0, 10, LIGHT)
+    world.ready(60)
+    world.channel.until("it is healthy", "kioskctl status --json >/dev/null", 40)
+    # The owner's file stayed, with its rights; what was judged before is still in the trail.
+    assert world.channel.shell("stat -c '%U:%G %a' /etc/kioskd/kioskd.yaml").strip() == "root:kioskd 640"
+    assert world.channel.run("kioskctl", "audit", "verify").code == 0
+
+
+def test_a_service_that_its_owner_stopped_stays_so_over_an_upgrade(world: World) -> None:
+    world.channel.must("systemctl", "stop", "kioskd.service", seconds=30)
+    world.channel.must("dpkg", "-i", PACKAGE, seconds=120)
+    assert world.show("kioskd.service", "ActiveState") == {"ActiveState": "inactive"}
+
+
+def test_a_removal_leaves_the_owners_file_and_a_purge_leaves_nothing(world: World) -> None:
+    world.channel.must("systemctl", "start", "kioskd.service", seconds=60)
+    world.channel.must("dpkg", "-r", "kioskd", seconds=60)
+    assert world.show("kioskd.service", "ActiveState") == {"ActiveState": "inactive"}
+    assert world.channel.run("test", "-f", "/etc/kioskd/kioskd.yaml").code == 0
+    assert world.channel.run("pgrep", "-u", "kioskd").code == 1
+    world.channel.must("dpkg", "-P", "kioskd", seconds=60)
+    left = "ls -d /etc/kioskd /var/lib/kioskd /usr/lib/kioskd /run/kioskd 2>/dev/null; true"
+    assert world.channel.shell(left).split() in ([], ["/run/kioskd"])

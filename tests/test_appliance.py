@@ -1,0 +1,229 @@
+"""The command scripts/appliance, as far as it goes without booting anything; tests/appliance boots."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import runpy
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kioskd.config.loader import load
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))
+
+from appliance import cli  # noqa: E402  (no installed package: the path comes first)
+from appliance.channel import Channel  # noqa: E402
+from appliance.host import ApplianceError, debian_mirror, kvm_serves, run  # noqa: E402
+from appliance.layers import Layers  # noqa: E402
+from appliance.slope import picture, slope  # noqa: E402
+from appliance.soak import Sample, report  # noqa: E402
+from appliance.store import Store, digest, of_files  # noqa: E402
+from appliance.vm import arguments, free_port  # noqa: E402
+
+
+def test_the_ordinary_tests_boot_nothing() -> None:
+    env = {name: value for name, value in os.environ.items() if name != "KIOSKD_APPLIANCE_IMAGE"}
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/appliance"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert "no tests collected" in done.stdout
+
+
+def test_a_cached_layer_is_made_once_and_again_when_its_key_changes(tmp_path: Path) -> None:
+    store = Store("trixie", "amd64", tmp_path)
+    made: list[str] = []
+
+    def make(place: Path, log: Path) -> None:
+        made.append(place.name)
+        (place / "what").write_text("it")
+
+    first = store.layer("base", "one", "base", make)
+    assert store.layer("base", "one", "base", make) == first and len(made) == 1
+    assert (store.layer("base", "two", "base", make) / "what").read_text() == "it" and len(made) == 2
+
+
+def test_a_build_that_was_cut_short_is_no_layer(tmp_path: Path) -> None:
+    store = Store("trixie", "amd64", tmp_path)
+
+    def break_off(place: Path, log: Path) -> None:
+        (place / "half").write_text("")
+        raise ApplianceError("the mirror is away")
+
+    with pytest.raises(ApplianceError, match="mirror is away"):
+        store.layer("base", "one", "base", break_off)
+    assert not store.have("base", "one")
+    whole = store.layer("base", "one", "base", lambda place, log: None)
+    assert sorted(path.name for path in whole.iterdir()) == ["made.json"]
+
+
+def test_old_layers_go(tmp_path: Path) -> None:
+    store = Store("trixie", "amd64", tmp_path)
+    for number, key in enumerate(("one", "two", "three")):
+        place = store.layer("base", key, "base", lambda place, log: None)
+        os.utime(place, (number, number))
+    assert [store.have("base", key) for key in ("one", "two", "three")] == [False, True, True]
+
+
+def test_the_name_of_files_tells_their_contents_names_and_modes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    file = tmp_path / "a" / "x.sh"
+    file.write_text("echo")
+    seen = {of_files(tmp_path, "a")}
+    (tmp_path / "a" / "__pycache__").mkdir()
+    (tmp_path / "a" / "__pycache__" / "x.pyc").write_text("")
+    assert of_files(tmp_path, "a") in seen
+    file.chmod(0o755)
+    seen.add(of_files(tmp_path, "a"))
+    file.write_text("echo 1")
+    seen.add(of_files(tmp_path, "a"))
+    file.rename(tmp_path / "a" / "y.sh")
+    seen.add(of_files(tmp_path, "a"))
+    assert len(seen) == 4
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+def test_other_inputs_have_another_name(one: list[str], other: list[str]) -> None:
+    assert (digest(*one) == digest(*other)) == (one == other)
+
+
+def test_a_change_of_the_project_leaves_the_base_as_it_is(tmp_path: Path) -> None:
+    for name in ("kioskd", "appliance/guest/gpio-sim"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("scripts/package", "scripts/setup", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "LICENSE").write_text("")
+    layers = Layers("trixie", "amd64", tmp_path)
+    before = [layers.base_key(), layers.builder_key(), layers.module_key(), layers.package_key(), layers.image_key()]
+    (tmp_path / "kioskd" / "app.py").write_text("changed")
+    after = [layers.base_key(), layers.builder_key(), layers.module_key(), layers.package_key(), layers.image_key()]
+    assert [a == b for a, b in zip(before, after)] == [True, True, True, False, False]
+    assert Layers("bookworm", "amd64", tmp_path).base_key() != before[0]
+
+
+def test_the_mirror_is_the_systems_own() -> None:
+    lines = "Elsewhere|https://packages.example.org/|main\nDebian|http://mirror.example.org/debian-security/|main\n"
+    assert (
+        debian_mirror(lines + "Debian|http://mirror.example.org/debian/|main\n") == "http://mirror.example.org/debian/"
+    )
+    with pytest.raises(ApplianceError, match="apt has no Debian archive"):
+        debian_mirror(lines)
+
+
+def test_no_mirror_stands_in_a_file() -> None:
+    for path in [*(ROOT / "appliance").rglob("*"), ROOT / "scripts" / "appliance"]:
+        if path.is_file() and path.suffix != ".pyc":
+            assert "debian.org" not in path.read_text(), path
+
+
+def test_a_step_that_fails_says_what_it_said(tmp_path: Path) -> None:
+    with pytest.raises(ApplianceError, match="no such luck\n.*ended with status 3"):
+        run(["sh", "-c", "echo no such luck; exit 3"], tmp_path / "log")
+
+
+def test_qemu_writes_nothing_to_the_image_and_listens_on_loopback_only(tmp_path: Path) -> None:
+    line = arguments("amd64", tmp_path, tmp_path, False, 2222, "log")
+    assert any(word.endswith("snapshot=on") for word in line)
+    assert "user,id=outside,hostfwd=tcp:127.0.0.1:2222-:22" in line
+    # Emulated, its clock counts instructions: a busy host makes it later, never slower.
+    assert "tcg,thread=single" in line and "-icount" in line and "kvm" not in line
+    real = arguments("amd64", tmp_path, tmp_path, True, 2222, "log")
+    assert "kvm" in real and "-icount" not in real
+    assert 1024 <= free_port() <= 65535
+
+
+def test_a_kvm_that_does_not_serve_is_not_used(tmp_path: Path) -> None:
+    assert not kvm_serves("/bin/false", tmp_path / "vmlinuz")
+
+
+def test_without_an_image_a_cached_test_says_so_and_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIOSKD_CACHE", str(tmp_path))
+    why = cli.cannot(Layers("trixie", "amd64"))
+    assert "scripts/appliance build" in why
+
+
+def test_a_machine_that_is_too_slow_is_said_to_be_and_is_no_failure() -> None:
+    assert cli.bounded(["sh", "-c", "exit 1"], os.environ, 1) == 1
+    assert cli.bounded(["sleep", "30"], os.environ, 0.001) == cli.UNAVAILABLE
+
+
+def test_the_guests_configuration_checks() -> None:
+    loaded = load(str(ROOT / "appliance" / "guest" / "kioskd.yaml"))
+    assert loaded.problems == [] or list(loaded.problems) == []
+
+
+def test_commands_reach_the_agent_and_files_come_back(tmp_path: Path) -> None:
+    """The agent itself, over a socket pair instead of a virtio port."""
+    agent = runpy.run_path(str(ROOT / "appliance" / "guest" / "agent.py"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "agent"))
+        listener.listen()
+        channel = Channel(tmp_path / "agent", 1.0)
+        other, _ = listener.accept()
+
+        def serve() -> None:
+            lock = threading.Lock()
+            with other, other.makefile("rb") as lines:
+                for line in lines:
+                    agent["serve"](json.loads(line), other.fileno(), lock)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        channel.awake(5)
+        assert channel.run("sh", "-c", "cat; echo away >&2; exit 3", input="here").err == "away\n"
+        channel.write(str(tmp_path / "there" / "file"), b"\x00\xff", 0o600)
+        assert channel.read(str(tmp_path / "there" / "file")) == b"\x00\xff"
+        with pytest.raises(ApplianceError, match="FileNotFoundError"):
+            channel.read(str(tmp_path / "nothing"))
+        with pytest.raises(ApplianceError, match="ended with 1"):
+            channel.must("false")
+        other.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+        with pytest.raises(ApplianceError, match="shut|Broken"):
+            channel.run("true")
+        channel.close()
+
+
+def test_noise_has_no_slope_and_growth_has_one() -> None:
+    chance = random.Random(1)
+    noise = [(60.0 * i, 50_000 + chance.uniform(-200, 200)) for i in range(120)]
+    assert slope(noise).is_none
+    grown = [(at, value + at / 3600 * 500) for at, value in noise]
+    found = slope(grown)
+    assert not found.is_none and 400 < found.per_hour < 600
+    assert picture("memory", "kB", grown).startswith("<svg") and "<polyline" in picture("memory", "kB", grown)
+    with pytest.raises(ValueError):
+        slope(grown[:2])
+
+
+def samples(**last: int) -> list[Sample]:
+    first = Sample(0, 50_000, 30, 12, 1, 400, 0, 0, 0, 0, 0, 0, 0, 0)
+    return [
+        *(first._replace(at_s=60.0 * i, pss_kb=50_000 + i % 3) for i in range(30)),
+        first._replace(at_s=1800, **last),
+    ]
+
+
+def test_a_soak_holds_the_kiosk_to_its_promises() -> None:
+    good = samples(turns=5, answered=4, lost=1, pulses=3, committed=3)
+    text, ok = report(good, {"visitor": 3}, 3, ["turn: given up: the session broke"], "scripts/appliance soak")
+    assert ok and "BROKEN" not in text
+    for seen, journal in (
+        (4, ["turn: given up: why"]),
+        (3, []),
+        (3, ["turn: given up: why", "Traceback (most recent call last):"]),
+    ):
+        text, ok = report(good, {}, seen, journal, "")
+        assert not ok and "BROKEN" in text
