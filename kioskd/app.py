@@ -256,8 +256,10 @@ class House:
     async def close(self) -> bool:
         """Make lines safe first, then close the rooms in reverse; False when a thread would not end."""
         halting = (self.actions.halt,) if hasattr(self, "actions") else ()
-        make_safe(*halting, *(() if self.lines is None else (self.lines.make_safe,)))
-        self.notifier.stopping()  # second: telling systemd may block
+        power = self.powering if hasattr(self, "powering") else None
+        safe = () if self.lines is None else (self.lines.make_safe,)
+        make_safe(*halting, *safe, last=None if power is None else power.last)
+        self.notifier.stopping(0.0 if power is None else power.needs_s)  # second: telling systemd may block
         if hasattr(self, "control"):
             await self.control.aclose()
         for room in CLOSED_FIRST:
@@ -288,9 +290,11 @@ async def run(config: Config, source: Source, started_at: float, secrets: set[st
         log.critical("%s", error)
         code = EXIT_TAKEN
     finally:
-        clean = await house.close()
-        if not clean:
-            code = EXIT_SOFTWARE
-        if hasattr(house, "powering"):
-            await house.powering.finish()
+        try:
+            clean = await house.close()
+            if not clean:
+                code = EXIT_SOFTWARE
+        finally:  # also where a room fails: a battery is not to pay for it
+            if hasattr(house, "powering"):
+                house.powering.finish()
     return code

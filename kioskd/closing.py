@@ -22,6 +22,9 @@ THREAD_END_S = 0.9
 SAFE_S = 0.5
 # sysexits(3): an internal software error; systemd starts us afresh, and ExecStopPost has released the relays by then.
 EXIT_SOFTWARE = 70
+# What must still be done by a process that ends at once (the machine switched off) may hold the kernel from taking a
+# hung driver's line back for so long; the line's own fuse goes on meanwhile. Asking logind takes some 50 ms.
+LAST_S = 1.0
 
 
 def on_signals(
@@ -34,8 +37,8 @@ def on_signals(
     loop.add_signal_handler(signal.SIGHUP, hung_up)
 
 
-def make_safe(*steps: Callable[[], object]) -> None:
-    """Release the relays: do these, in this order, in a thread of its own.
+def make_safe(*steps: Callable[[], object], last: Callable[[], object] | None = None) -> None:
+    """Release the relays: do these, in this order, in a thread of its own; ``last`` as in ``leave``.
 
     A driver that does not return must not keep the process, and with it the line: the process ends then, by exit
     status 70 and here, the kernel takes its lines back, and systemd runs the helper that releases them.
@@ -49,7 +52,7 @@ def make_safe(*steps: Callable[[], object]) -> None:
         return
     thread.join(SAFE_S)
     if thread.is_alive():
-        leave("a relay could not be released, its driver does not return")
+        leave("a relay could not be released, its driver does not return", last)
 
 
 def _each(*steps: Callable[[], object]) -> None:
@@ -58,12 +61,19 @@ def _each(*steps: Callable[[], object]) -> None:
             step()
         except Exception:
             # The boundary of this thread, and the last resort: what fails must not keep the others from it.
-            log.exception("on the way to release the relays")
+            log.exception("on the way out")
 
 
-def leave(why: str) -> NoReturn:
-    """End the process here and now, with a line in the journal."""
+def leave(why: str, last: Callable[[], object] | None = None) -> NoReturn:
+    """End the process here and now, with a line in the journal; ``last`` is done before, within ``LAST_S``."""
     log.critical("ending at once: %s", why, extra=mark("wedged"))
+    if last is not None:
+        thread = threading.Thread(target=_each, args=(last,), name="last", daemon=True)
+        try:
+            thread.start()
+            thread.join(LAST_S)
+        except RuntimeError as error:
+            log.warning("ending without what was left to do: %s", error)
     logging.shutdown()
     os._exit(EXIT_SOFTWARE)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Of each exhibit its end, which is what has just happened; all of them fit into a mail.
 MOST_BYTES = 2 << 20
 COMMAND_S = 20.0
+# The doctor waits for what hangs (checkup/runner.py), and a box in trouble is the one that it is wanted of.
+DOCTOR_S = 45.0
 # Programs that say how the box is, by the name of their exhibit; one that is not installed says so.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "journal-kioskd.txt": ("journalctl", "-u", "kioskd", "-u", "kioskd-voice", "-n", "5000", "-o", "short-precise"),
@@ -74,7 +76,7 @@ Status = Callable[[], Mapping[str, object]]
 
 
 def gather(status: Status, config: str, redact: Redact) -> Iterator[Exhibit]:
-    """All exhibits, one after the other; each takes at most COMMAND_S.
+    """All exhibits, one after the other; each takes at most COMMAND_S, the doctor DOCTOR_S.
 
     Args:
         status: asks the daemon; raises NotHad.
@@ -86,7 +88,10 @@ def gather(status: Status, config: str, redact: Redact) -> Iterator[Exhibit]:
         ("status.json", lambda: json.dumps(status(), indent=2)),
         ("config-effective.yaml", lambda: _config(config)),
         ("config-check.txt", lambda: _command((sys.executable, "-m", "kioskd", "check", config))),
-        ("doctor.json", lambda: _command((sys.executable, "-m", "kioskd.ctl", "doctor", "--json", "-c", config))),
+        (
+            "doctor.json",
+            lambda: _command((sys.executable, "-m", "kioskd.ctl", "doctor", "--json", "-c", config), DOCTOR_S),
+        ),
         ("sound-devices.txt", lambda: _command((sys.executable, "-m", "kioskd", "devices"))),
         *((name, lambda words=words: _command(words)) for name, words in COMMANDS.items()),
         *((name, lambda path=path: _file(path)) for name, path in FILES.items()),
@@ -94,7 +99,7 @@ def gather(status: Status, config: str, redact: Redact) -> Iterator[Exhibit]:
     ]
     for name, source in sources:
         try:
-            yield Exhibit(name, redact(source()[-MOST_BYTES:]))
+            yield Exhibit(name, redact(source())[-MOST_BYTES:])  # cut last: half a key is one that nothing finds
         except NotHad as error:
             yield Exhibit(name, "", redact(str(error)))
 
@@ -115,15 +120,16 @@ def _config(path: str) -> str:
     return effective(loaded.config)
 
 
-def _command(words: tuple[str, ...]) -> str:
+def _command(words: tuple[str, ...], longest_s: float = 0.0) -> str:
+    longest_s = longest_s or COMMAND_S
     try:
         ended = subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=COMMAND_S
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=longest_s
         )
     except FileNotFoundError as error:
         raise NotHad(f"{words[0]} is not installed") from error
     except subprocess.TimeoutExpired as error:
-        raise NotHad(f"{words[0]} did not end within {COMMAND_S:g} s") from error
+        raise NotHad(f"{words[0]} did not end within {longest_s:g} s") from error
     except OSError as error:
         raise NotHad(f"{words[0]} cannot be run: {error.strerror}") from error
     said = ended.stdout.decode(errors="replace")
@@ -133,6 +139,7 @@ def _command(words: tuple[str, ...]) -> str:
 def _file(path: str) -> str:
     try:
         with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_BYTES))  # files of /proc have no size
             return file.read(MOST_BYTES).decode(errors="replace").rstrip("\0")
     except OSError as error:
         raise NotHad(f"{path}: {error.strerror}") from error
@@ -170,10 +177,18 @@ def redactor(path: str, env: Mapping[str, str]) -> Redact:
         beside = os.path.join(os.path.dirname(path), ref.credential) if ref.credential else None
         for place in (ref, SecretRef(file=beside)) if beside else (ref,):
             try:
-                secrets.add(read_secret(place, env))
+                secrets.add(read_secret(place, env, _owner(place)))
             except SecretError:
                 continue  # what we cannot read cannot be told apart from other words; the shape of a key can
     return lambda text: LOOKS_SECRET.sub(MASK, redact(text, secrets))
+
+
+def _owner(ref: SecretRef) -> int | None:
+    """Whose file it is: root takes out the daemon's own keys as well."""
+    try:
+        return os.stat(ref.file).st_uid if ref.file else None
+    except OSError:
+        return None
 
 
 def _refs(section: object) -> Iterator[SecretRef]:

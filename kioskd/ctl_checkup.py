@@ -134,7 +134,9 @@ def places(ref: SecretRef, unit: Unit) -> Iterator[keys.Place]:
     where = f"the credential {ref.credential}" if ref.credential else where
     loaded = unit.credentials.get(ref.credential or "")
     if ref.credential is None or "CREDENTIALS_DIRECTORY" in os.environ:
-        yield keys.Place(where, lambda: read_secret(ref, os.environ))
+        # Root may read everything: it is looked at as the daemon would.
+        daemon = rights.account(unit.user) if os.geteuid() == 0 else None
+        yield keys.Place(where, lambda: read_secret(ref, os.environ, None if daemon is None else daemon.uid or None))
     if loaded:
         yield keys.Place(f"{loaded} ({where})", lambda: read_secret(SecretRef(file=loaded), os.environ))
 

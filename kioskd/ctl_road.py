@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from kioskd.checkup import clock, journey
-from kioskd.checkup.road import Road, Tunnel, Walk, walk
+from kioskd.checkup.road import Apart, Road, Tunnel, Walk, walk
 from kioskd.config.addresses import is_loopback
 from kioskd.config.sections import Config
 from kioskd.core.finding import Finding, fail
@@ -21,22 +21,31 @@ from kioskd.services import endpoint_setups
 # Enough to tell a slow line from a bad moment; together they take a second where all is well.
 WALKS = 4
 HOP_S = 5.0
+# No further walk begins after so long. With one that is slow at all of its four hops that makes 25 s, below what a
+# check has (checkup/runner.py); all services are walked to at the same time.
+WALKS_S = 5.0
 
 
 def services(config: Config) -> Iterator[Finding]:
     """The road to each service, walked several times; the first that tells its time of day is asked for it."""
     dated = False
-    for setup in endpoint_setups(config, set()):
-        walks = asyncio.run(walked(setup))
+    setups = endpoint_setups(config, set())
+    for setup, walks in zip(setups, asyncio.run(all_walked(setups))):
         if isinstance(walks, str):
             yield fail(f"way {setup.name}", walks, "see service[].proxy and HTTPS_PROXY")
             continue
         host = urlsplit(address(setup)).hostname or ""
         yield from journey.told(setup.name, walks, time.time(), Explained(host))
-        date_s = next((one.date_s for one in walks if one.date_s is not None), None)
-        if not dated and date_s is not None and not is_loopback(host):
+        told = next((one for one in walks if one.date_s is not None), None)
+        if not dated and told is not None and not is_loopback(host):
             dated = True
-            yield from clock.against(date_s, time.time())
+            yield from clock.against(told.date_s, told.wall_s)
+
+
+async def all_walked(setups: Sequence[EndpointSetup]) -> list[list[Walk] | str]:
+    """``walked`` to each."""
+    asyncio.get_running_loop().set_default_executor(Apart())
+    return await asyncio.gather(*map(walked, setups))
 
 
 async def walked(setup: EndpointSetup) -> list[Walk] | str:
@@ -50,8 +59,9 @@ async def walked(setup: EndpointSetup) -> list[Walk] | str:
         return str(error)
     context = await asyncio.to_thread(ssl.create_default_context) if encrypted else None
     road = Road(host, port, encrypted, parts.path or "/", _tunnel(proxy, host, port), proxy.name if proxy else "")
-    found = []
-    for _ in range(WALKS):
+    found: list[Walk] = []
+    began = time.monotonic()
+    while len(found) < WALKS and time.monotonic() - began < WALKS_S:
         found.append(await walk(road, context, HOP_S))
         if found[-1].failed in ("dns", "tls", "proxy"):
             break  # the next ones would end there as well, each after its patience

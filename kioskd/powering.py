@@ -13,7 +13,7 @@ from kioskd.core.ignition import Ignition, Power
 from kioskd.core.supply import Supply
 from kioskd.lines.naming import LineError
 from kioskd.power import supply
-from kioskd.power.off import SwitchOff
+from kioskd.power.off import LONGEST_S, SwitchOff
 
 if TYPE_CHECKING:
     from kioskd.app import House
@@ -121,25 +121,37 @@ class Powering:
     def _end(self) -> None:
         """The conversation ends, everything is closed in order, and the machine goes off."""
         self._note("power-off", f"there was no power for {self._settings.grace_s:g} s: the kiosk ends")
+        self._house.inbox.post(StopAsked(GOING))
         if self.switches_off:
             self._off.at_the_latest(self._settings.within_s)
-        self._house.inbox.post(StopAsked(GOING))
 
     def _note(self, entry: str, text: str) -> None:
         self._house.timeline.note("power", text, {})
-        log.warning("power: %s", text, extra=mark(entry))
+        # The entry stands in the format, by which a flood is bounded: a line that flaps must not hide the end.
+        log.warning(f"power: {entry.removeprefix('power-')}: %s", text, extra=mark(entry))
 
     @property
     def switches_off(self) -> bool:
         """Whether the machine is to go off by our word."""
         return self._settings.command == "off"
 
-    async def finish(self) -> None:
-        """Everything is closed: off, if that is why."""
+    def last(self) -> None:
+        """What is left to do before the process ends, in order or at once: off, if that is why. Any thread; blocks."""
         if self._ignition.state is Power.OFF and self.switches_off:
-            problem = await asyncio.to_thread(self._off.now)
-            if problem:
-                log.critical("power: %s", problem, extra=mark("power-off-failed"))
+            self._off.now()
+
+    @property
+    def needs_s(self) -> float:
+        """How long the end may take; 0: as long as the unit says. It must not be killed before it has switched off."""
+        off = self._ignition.state is Power.OFF and self.switches_off
+        return self._settings.within_s + 2 * LONGEST_S if off else 0.0
+
+    def finish(self) -> None:
+        """Everything is closed: off, if that is why. Blocks: nothing runs on the loop any more, and its threads may
+        all wait for a dead resolver."""
+        self.last()
+        if self._off.problem:
+            log.critical("power: %s", self._off.problem, extra=mark("power-off-failed"))
 
     # -- once a second ---------------------------------------------------------------------------
 
@@ -184,7 +196,7 @@ class Powering:
             "line": self._settings.pin,
             "state": state.value if self._line is not None and not self._deaf else None,
             "problem": self.problem or self._off.problem,
-            "going": state in (Power.ENDING, Power.OFF),
+            "going": state in (Power.ENDING, Power.OFF) and not self._deaf,
             "blips": self._ignition.blips,
             "returned": self._ignition.returned,
             "supply": {

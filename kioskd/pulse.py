@@ -214,10 +214,11 @@ class Pulse:
     def abandon(self, why: str) -> None:
         """A thread is wedged: lines safe, a line in the journal, and out. Does not return."""
         # A relay's own thread must not energise behind the release.
-        make_safe(self._house.actions.halt, *(() if self._house.lines is None else (self._house.lines.make_safe,)))
+        last, lines = self._house.powering.last, self._house.lines
+        make_safe(self._house.actions.halt, *(() if lines is None else (lines.make_safe,)), last=last)
         self._house.timeline.note("error", f"ending at once: {why}", {})
         self._house.timeline.stop(0.3)
-        leave(why)
+        leave(why, last)
 
     def verdict(self) -> Verdict:
         """Health as it is now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Callable, Mapping
 
 from kioskd import __version__, report
@@ -65,13 +66,10 @@ class Stating:
         now = self._clock()
         if now - self._told_at < LEAST_S:
             return
-        shown = {name: self._clean(value) for name, value in homeassistant.state(self._page()).items()}
+        shown = homeassistant.state(self._page(), self._redact)
         if homeassistant.news(self._told, shown) or now - self._told_at >= MOST_S:
             if self._keep(homeassistant.said(self._names, shown)):
                 self._told, self._told_at = shown, now
-
-    def _clean(self, value: object) -> object:
-        return self._redact(value) if isinstance(value, str) else value
 
     def _introduced(self, board: Board) -> bool:
         """A broker was reached: it may be another one, or have forgotten everything."""
@@ -92,7 +90,12 @@ class Stating:
 
     async def aclose(self) -> None:
         """As ``goodbye``; the bus is closed after it."""
-        await asyncio.to_thread(self.goodbye)
+        if not self._connections:
+            return
+        # Its own thread: those of the loop may all wait for a dead resolver, for half a minute.
+        thread = ThreadPoolExecutor(1, "goodbye")
+        await asyncio.get_running_loop().run_in_executor(thread, self.goodbye)
+        thread.shutdown(wait=False)
 
     def goodbye(self) -> None:
         """The kiosk ends in order: said as the broker would say it of one that is cut off. Blocks for a moment.

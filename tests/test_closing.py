@@ -74,6 +74,19 @@ def test_a_driver_that_does_not_return_does_not_keep_the_process_and_its_line() 
     assert time.monotonic() - began >= closing.SAFE_S
 
 
+@pytest.mark.parametrize("what", ["lambda: print('off', flush=True)", "threading.Event().wait", "lambda: 1 / 0"])
+def test_what_is_left_to_do_is_done_before_a_process_ends_at_once(what: str) -> None:
+    code = (
+        "import threading; from kioskd.closing import make_safe\n"
+        f"make_safe(threading.Event().wait, last={what})\nprint('it went on')"
+    )
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (70, "off\n" if "off" in what else "")
+    held_s = time.monotonic() - began
+    assert ("wait" not in what) or held_s >= closing.SAFE_S + closing.LAST_S
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_asks_and_a_hang_up_is_another_question(number: signal.Signals) -> None:
     async def main() -> StopAsked:

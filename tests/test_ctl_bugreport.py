@@ -12,7 +12,9 @@ from typing import Mapping
 import pytest
 
 from kioskd import ctl, ctl_bugreport
+from kioskd.checkup.runner import LONGEST_S
 from kioskd.ctl_bugreport import Exhibit, NotHad, bundle, gather, redactor
+from kioskd.ctl_reach import ANSWER_S
 
 CANARY = "hyb_CaNaRy0123456789abcdefSECRET"
 PLAIN = "a plain pass phrase"
@@ -133,3 +135,29 @@ def test_a_program_that_does_not_end_is_left(box: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(ctl_bugreport, "COMMANDS", {"slow.txt": ("sleep", "5")})
     monkeypatch.setattr(ctl_bugreport, "COMMAND_S", 0.1)
     assert gathered(box)["slow.txt"].missing == "sleep did not end within 0.1 s"
+
+
+def test_the_doctor_of_a_box_in_trouble_is_waited_for() -> None:
+    assert ctl_bugreport.DOCTOR_S > LONGEST_S + 2 * ANSWER_S, "as long as it may take, and some for its start"
+
+
+def test_a_key_at_the_place_where_an_exhibit_is_cut_is_taken_out_whole(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctl_bugreport, "COMMANDS", {"journal.txt": ("printf", "%s", f"dialling {CANARY} failed")})
+    monkeypatch.setattr(ctl_bugreport, "MOST_BYTES", 20)
+    assert "SECRET" not in gathered(box)["journal.txt"].text
+
+
+def test_root_takes_out_the_keys_that_belong_to_the_daemon(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.chown(box / "staff", os.getuid() or 4711, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert PLAIN not in redactor(str(box / "kioskd.yaml"), {})(f"it said {PLAIN} and ended")
+
+
+def test_of_a_long_timeline_the_end_is_sent(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (json.dumps({"t": at, "kind": "tool", "arguments": "my name is Ada"}) + "\n" for at in range(1000))
+    (box / "timeline.jsonl").write_text("".join(rows))
+    monkeypatch.setattr(ctl_bugreport, "MOST_BYTES", 500)
+    found = gathered(box)["timeline.jsonl"].text
+    assert '"t": 999' in found and "Ada" not in found

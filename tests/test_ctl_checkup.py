@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from kioskd import ctl_checkup
+from kioskd.checkup import keys, rights
 from kioskd.checkup.runner import run
 from kioskd.config.loader import parse
 from kioskd.config.secretref import SecretRef
@@ -125,3 +127,20 @@ def test_the_firmwares_own_program_helps_where_the_kernel_does_not(
     assert ctl_checkup.board(tmp_path) == Supply(0x50000)
     monkeypatch.setattr(ctl_checkup, "said", lambda command: None)
     assert not ctl_checkup.board(tmp_path).known
+
+
+def test_root_looks_at_a_key_as_the_daemon_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root may read says nothing; and a key of the daemon's own must not be chowned to root on our advice."""
+    path = tmp_path / "key"
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    own = os.getuid() or 4711
+    os.chown(path, own, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for uid, theirs in ((own, True), (own + 1, False)):
+        account = rights.Account(uid, frozenset())
+        monkeypatch.setattr(rights, "account", lambda user, account=account: account)
+        (place,) = places(SecretRef(file=str(path)), SHIPPED)
+        (told,) = keys.look("service[0].key", [place], None)
+        assert told.grade is (Grade.OK if theirs else Grade.FAIL), told.sentence
+        assert "to root" not in told.sentence

@@ -6,11 +6,14 @@ import asyncio
 import dataclasses
 import ssl
 import threading
+import time
 from typing import Iterator
 
 import pytest
 
 from kioskd import ctl_road
+from kioskd.checkup.road import Road, Walk
+from kioskd.checkup.runner import LONGEST_S
 from kioskd.config.road import ServiceProxy
 from kioskd.config.sections import Config, Endpoint
 from kioskd.core.finding import Finding, Grade
@@ -88,3 +91,32 @@ def test_a_proxy_that_is_none_is_a_sentence() -> None:
 )
 def test_every_fault_has_its_sentence(error: Exception, words: str) -> None:
     assert words in Explained("service.example.org")(error)
+
+
+def test_services_that_swallow_everything_are_told_of_within_the_time_of_a_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A firewall that drops what it does not like: each hop has to be waited for."""
+    walked_to: list[str] = []
+    clock = [0.0]
+
+    async def swallowed(road: Road, context: object, timeout_s: float) -> Walk:
+        walked_to.append(road.host)
+        clock[0] += timeout_s
+        return Walk(failed="connect", error=TimeoutError())
+
+    monkeypatch.setattr(ctl_road, "walk", swallowed)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    found = looked(*(Endpoint(dialect="hydra", url=f"ws://s{number}.example.org/") for number in range(3)))
+    assert len(walked_to) == 3 and all(one.grade is Grade.FAIL for one in found.values())
+    # Where everything is slow and nothing is dead, one more walk of four hops may have begun.
+    assert ctl_road.WALKS_S + 4 * ctl_road.HOP_S < LONGEST_S < 30.0
+
+
+def test_what_comes_after_the_answer_does_not_make_the_clock_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def walked(setup: object) -> list[Walk]:
+        return [Walk({"connect": 1.0}, date_s=1000.0, wall_s=1001.0, status=401)]
+
+    monkeypatch.setattr(ctl_road, "walked", walked)
+    found = looked(Endpoint(dialect="hydra", url="wss://service.example.org/"))
+    assert found["time of day"].grade is Grade.OK, "it is held to what the clock showed then, not now"

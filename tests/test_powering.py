@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +20,10 @@ from kioskd import app, powering, report
 from kioskd.app import House, Source
 from kioskd.config.power import Power
 from kioskd.config.sections import Action, Audio, Config, Endpoint, Ops, Panel, RelayAction, Talk, Tool
+from kioskd.core.catalogue import BY_NAME
 from kioskd.core.supply import Supply
-from kioskd.power.off import SwitchOff
+from kioskd.ops.systemd import SAME_LINE_A_MINUTE, Bounded
+from kioskd.power.off import LONGEST_S, SwitchOff
 
 LINE = "GPIO23"
 
@@ -268,6 +271,112 @@ def test_a_machine_that_nothing_can_switch_off_is_a_reason_from_the_start(
 
     live(configuration(tmp_path), play, monkeypatch)
     assert "/nonexistent/systemctl is not installed" in pages[0]["problem"]
+
+
+async def gone(house: House) -> None:
+    """The line was on, and is off."""
+    assert house.lines is not None
+    house.lines.press(LINE)
+    await shown(house, lambda page: house.powering._ignition.seen)
+    house.lines.release(LINE)
+
+
+def test_a_room_that_cannot_be_closed_does_not_keep_the_machine_on(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(house: House) -> None:
+        async def broken() -> None:
+            raise RuntimeError("a room that fails")
+
+        monkeypatch.setattr(house.control, "aclose", broken)
+        await gone(house)
+
+    with pytest.raises(RuntimeError, match="a room that fails"):
+        live(configuration(tmp_path), play, monkeypatch)
+    assert len(machine.ran) == 1
+
+
+def test_a_process_that_can_have_no_thread_ends_and_switches_off_all_the_same(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def start_or_not(thread: threading.Thread) -> None:
+        if thread.name == "kioskd-off" or thread.name.startswith("asyncio"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_not)
+    assert live(configuration(tmp_path), gone, monkeypatch) == 0
+    assert len(machine.ran) == 1
+
+
+def test_the_end_is_given_the_time_that_it_may_take(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else systemd kills what hangs after TimeoutStopSec, and with it the thread that switches off."""
+    told: list[float] = []
+
+    async def play(house: House) -> None:
+        monkeypatch.setattr(house.notifier, "stopping", told.append)
+        await gone(house)
+
+    live(configuration(tmp_path, within_s=60.0), play, monkeypatch)
+    assert told[0] > 60.0 + LONGEST_S
+
+
+def test_a_process_that_ends_at_once_on_its_way_off_switches_off_first(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def play(house: House) -> None:
+        house.powering.last()
+        asked.append(len(machine.ran))
+        monkeypatch.setattr(house.powering, "finish", lambda: None)
+        make_safe = app.make_safe
+        lasts: list[Any] = []
+        monkeypatch.setattr(app, "make_safe", lambda *steps, last: (lasts.append(last), make_safe(*steps)))
+        await gone(house)
+        await house.ended
+        while not lasts:
+            await asyncio.sleep(0.005)
+        lasts[0]()
+        asked.append(len(machine.ran))
+
+    live(configuration(tmp_path), play, monkeypatch)
+    assert asked == [0, 1], "only where the power is gone"
+
+
+def test_a_line_that_flaps_does_not_keep_the_end_out_of_the_journal(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(house: House) -> None:
+        for _ in range(SAME_LINE_A_MINUTE):
+            house.powering._note("power-going", "it goes")
+            house.powering._note("power-back", "it is back")
+        await gone(house)
+
+    live(configuration(tmp_path), play, monkeypatch)
+    bounded = Bounded()
+    told = [one for one in caplog.records if bounded.filter(one)]
+    assert any(one.__dict__.get("MESSAGE_ID") == BY_NAME["power-off"].id for one in told)
+
+
+def test_a_line_that_is_lost_while_the_power_goes_is_not_told_as_going(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[dict[str, Any]] = []
+
+    async def play(house: House) -> None:
+        await gone(house)
+        await shown(house, lambda page: page["going"])
+        house.powering._lost("GPIO23 is gone: its chip was removed.")
+        pages.append(await shown(house, lambda page: page["state"] is None))
+        house.inbox.post(app.StopAsked("the test is over"))
+
+    live(configuration(tmp_path, grace_s=60.0), play, monkeypatch)
+    assert pages[0]["going"] is False and machine.ran == []
 
 
 @contextmanager

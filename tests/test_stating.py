@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -211,6 +213,26 @@ def test_secrets_do_not_leave() -> None:
     sick = page(health={"ok": False, "reasons": ["the key sk_canary is wrong"]})
     Stating(NAMES, wall, None, lambda: sick, redact=lambda text: text.replace("sk_canary", "***")).beat()
     assert b"sk_canary" not in repr(wall.kept).encode() and b"***" in wall.kept[-1][1]
+
+
+def test_a_dead_resolver_does_not_keep_the_end() -> None:
+    """The threads of the loop may all wait for one: each name that is looked up blocks one for half a minute."""
+
+    async def main() -> list[list[str]]:
+        over, loop, told = threading.Event(), asyncio.get_running_loop(), []
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        lookup = loop.run_in_executor(None, over.wait, PATIENCE_S)
+        for wall in (Wall(), Wall()):
+            wall.connections = len(told)
+            one = Stating(NAMES, wall, None, page)
+            one.beat()
+            await asyncio.wait_for(one.aclose(), PATIENCE_S / 2)
+            told.append([payload.decode() for topic, payload in wall.kept if topic == NAMES.availability])
+        over.set()
+        await lookup
+        return told
+
+    assert asyncio.run(main()) == [[], ["online", "offline"]]
 
 
 def config(**mqtt: Any) -> Config:

@@ -49,6 +49,9 @@ def room(path: str, look: Callable[[str], Room] = room_of) -> Iterator[Finding]:
     what = f"disk {path}"
     try:
         found = look(path)
+    except PermissionError:
+        yield unknown(what, "is not yours to look at", "sudo kioskctl doctor")
+        return
     except OSError as error:
         yield fail(what, f"cannot be used: {error.strerror}", "see ops.state_dir; kioskd makes it at its start")
         return
@@ -130,14 +133,16 @@ def wear(disk: Path | None) -> Iterator[Finding]:
         return
     device = disk / "device"
     name = text(device / "name") or text(device / "model") or disk.name
-    lives = [int(word, 16) for word in (text(device / "life_time") or "").split() if word.startswith("0x")]
+    # 0x00: not defined.
+    told = (word for word in (text(device / "life_time") or "").split() if word.startswith("0x"))
+    lives = [life for life in map(_hex, told) if life > 0]
     spare = PRE_EOL.get(_hex(text(device / "pre_eol_info")), "")
-    if not lives:
+    if not lives and not spare:
         about = f"{name}, made {made}" if (made := text(device / "date")) else name
         kind = "SD cards do not tell" if text(device / "type") == "SD" else "it does not tell"
         yield unknown("disk wear", f"{about}: {kind} how worn they are" if "SD" in kind else f"{about}: {kind}", "")
         return
-    used = min(100, max(lives) * 10)  # 0x01: up to a tenth of the life is used, ... 0x0b: all of it and more
+    used = min(100, max(lives, default=0) * 10)  # 0x01: up to a tenth of the life is used, ... 0x0b: all of it and more
     data = {"device": name, "used_percent": used}
     if used >= 100 or "nearly" in spare:
         yield fail("disk wear", f"{name} is worn out{f': {spare}' if spare else ''}", f"replace it now; {CARD}", **data)

@@ -134,6 +134,9 @@ def _line(key: str, pin: str, found: Sequence[Chip], running: bool, ask: Ioctl) 
         holder = now.holder or "somebody who does not say a name"
         advice = "stop that program, or take its dtoverlay out of config.txt"
         return fail(what, f"{key}: {holder} holds it", advice, key=key, holder=now.holder)
+    if now.used and not running:
+        advice = "a program of yours that uses the line, or a kioskd that stands still? systemctl status kioskd"
+        return warn(what, f"{key}: {now.holder} holds it, and no kioskd answers", advice, key=key, holder=now.holder)
     if running and not now.used:
         return warn(what, f"{key}: kioskd runs and does not hold it", "kioskctl status says why", key=key)
     state = f"held by {now.holder}" if now.used else "free"

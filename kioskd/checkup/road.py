@@ -9,16 +9,40 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Awaitable, Callable, Mapping
+from typing import Awaitable, Callable, Mapping, ParamSpec, TypeVar
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 # Within a proxy's tunnel the name is looked up by the proxy.
 Tunnel = Callable[[], Awaitable[Streams]]
 MOST_BYTES = 16 << 10
 HOPS = ("dns", "connect", "proxy", "tls", "answer")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Apart(ThreadPoolExecutor):
+    """For a loop that looks up names: each call has a thread of its own that nobody waits for at the end. A name that a
+    dead resolver looks up blocks its thread for half a minute; the loop, and the interpreter, would wait for it.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call it."""
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # the boundary of the thread: whoever waits gets it
+                future.set_exception(error)
+
+        threading.Thread(target=call, name="lookup", daemon=True).start()
+        return future
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +78,7 @@ class Walk:
         tls: version and cipher.
         status: of the plain answer.
         date_s: the time of day that the service says.
+        wall_s: what this machine took for the time then.
     """
 
     took_ms: dict[str, float] = field(default_factory=dict)
@@ -64,6 +89,7 @@ class Walk:
     tls: str = ""
     status: int = 0
     date_s: float | None = None
+    wall_s: float = 0.0
 
     @property
     def total_ms(self) -> float:
@@ -124,11 +150,14 @@ async def _resolve(host: str, port: int) -> tuple[str, ...]:
 
 
 async def _connect(addresses: tuple[str, ...], port: int, timeout_s: float) -> Streams:
-    """To the first address that answers: an installer wants to know that one family does not work, and how long."""
+    """To the first address that answers: an installer wants to know that one family does not work, and how long.
+    All together have ``timeout_s``, each its share of what is left.
+    """
     last: OSError = OSError("no address")
-    for address in addresses:
+    until = time.monotonic() + timeout_s
+    for tried, address in enumerate(addresses):
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout((until - time.monotonic()) / (len(addresses) - tried)):
                 return await asyncio.open_connection(address, port, limit=MOST_BYTES)
         except OSError as error:
             last = error
@@ -152,7 +181,7 @@ async def _ask(road: Road, reader: asyncio.StreamReader, writer: asyncio.StreamW
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdecimal():
         raise ConnectionError("what answers does not speak HTTP")
-    done.status = int(words[1][:3])
+    done.status, done.wall_s = int(words[1][:3]), time.time()
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     try:
         done.date_s = parsedate_to_datetime(fields["date"]).timestamp()

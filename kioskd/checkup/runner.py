@@ -1,17 +1,21 @@
-"""Runs one check after the other, each with an end: a disk that hangs or a fault of ours is a finding, not the end."""
+"""Runs one check after the other, with an end: a disk that hangs or a fault of ours is a finding, not the end."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from kioskd.core.finding import Finding, unknown
 
 log = logging.getLogger(__name__)
 
-# DNS and TLS have shorter limits of their own; so long a disk may stand still (guess).
-LONGEST_S = 30.0
+# DNS and TLS have shorter limits of their own, 25 s together (ctl_road.py); so long a disk may stand still (guess).
+LONGEST_S = 28.0
+# One that takes longer goes on beside the next ones, so that several that hang are waited for together: if all of them
+# did, the last would still begin in time.
+PATIENCE_S = 1.5
 
 
 class Check(NamedTuple):
@@ -28,18 +32,26 @@ def run(
 
     Args:
         show: told the name of each check before it begins.
-        longest_s: for one check; its thread is left behind then.
+        longest_s: for all of them; the threads of those that hang are left behind then.
     """
+    until, begun = time.monotonic() + longest_s, []
     for check in checks:
         show(check.name)
-        yield from _bounded(check, longest_s)
+        begun.append((check, *_begun(check)))
+        begun[-1][1].join(PATIENCE_S)
+    for check, thread, found in begun:
+        thread.join(max(0.0, until - time.monotonic()))
+        yield from _told(check, thread, found, longest_s)
 
 
-def _bounded(check: Check, longest_s: float) -> list[Finding]:
+def _begun(check: Check) -> tuple[threading.Thread, list[Finding]]:
     found: list[Finding] = []
     thread = threading.Thread(target=_look, args=(check, found), name=f"check {check.name}", daemon=True)
     thread.start()
-    thread.join(longest_s)
+    return thread, found
+
+
+def _told(check: Check, thread: threading.Thread, found: list[Finding], longest_s: float) -> list[Finding]:
     if thread.is_alive():
         sentence = f"nothing was found out within {longest_s:g} s: what is asked does not answer"
         return [*found, unknown(check.name, sentence, "is the disk or a driver hung? see: dmesg")]

@@ -38,12 +38,13 @@ class SecretError(ValueError):
     """A secret cannot be had; the text is a sentence for people and never holds any of the secret."""
 
 
-def read_secret(ref: SecretRef, env: Mapping[str, str]) -> str:
+def read_secret(ref: SecretRef, env: Mapping[str, str], reader: int | None = None) -> str:
     """The secret that ``ref`` points at. Blocks on the disk; any thread.
 
     Args:
         ref: one of credential (a file in ``$CREDENTIALS_DIRECTORY``, systemd.exec(5)), env or file.
         env: the environment.
+        reader: the number of the user who must be able to read it, where root looks for somebody else; None: us.
 
     Raises:
         SecretError: it is not there, not fit for use, or lies where others can read it.
@@ -59,7 +60,7 @@ def read_secret(ref: SecretRef, env: Mapping[str, str]) -> str:
             raise SecretError(_shown("the environment variable", ref.env, f" is not set; {_instead(ref.env)}"))
         return _fit(env[ref.env].encode("utf-8", "surrogateescape"), _shown("the environment variable", ref.env))
     assert ref.file is not None
-    return _private_file(ref.file)
+    return _private_file(ref.file, reader)
 
 
 def secret_path(ref: SecretRef, env: Mapping[str, str]) -> str | None:
@@ -126,12 +127,14 @@ def _instead(env_name: str) -> str:
     return f"set it in the unit's environment, or better make it a credential (credential: {name}): {how_to_load(name)}"
 
 
-def _private_file(path: str) -> str:
+def _private_file(path: str, reader: int | None) -> str:
     """The secret in a file that only we or root can read. A symlink is as good as the file that it leads to: what was
     opened is what is judged."""
     what = f"the file {path}" if path.startswith("/") else "the file that key: file: names"
     data, found = _read(path, what, "")
-    if found.st_uid not in (0, os.geteuid()):
+    if reader is not None and found.st_uid != reader:
+        raise SecretError(f"{what} is not the daemon's own, and with mode 0600 it cannot read it; chown it to its user")
+    if found.st_uid not in (0, os.geteuid() if reader is None else reader):
         raise SecretError(f"{what} belongs to another user, who could change it; chown it to root")
     if found.st_mode & 0o077:
         raise SecretError(f"{what} can be read or changed by others (mode {found.st_mode & 0o777:04o}); chmod 600 it")

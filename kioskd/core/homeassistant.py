@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterator, Mapping, NamedTuple, Protocol
+from typing import Callable, Iterator, Mapping, NamedTuple, Protocol
 
 ONLINE, OFFLINE = "online", "offline"
 # Home Assistant refuses a state of more than 255 characters.
 LONGEST_STATE = 255
 # What changes with every look and is no news by itself.
-RESTLESS = ("uptime_s", "level_dbfs")
+RESTLESS = ("uptime_s", "session_s")
 
 
 class Board(Protocol):
@@ -86,17 +86,27 @@ def _part(page: object, *names: str) -> Mapping[str, object]:
     return page if isinstance(page, Mapping) else {}
 
 
-def _sentences(found: object) -> str:
-    whole = "; ".join(map(str, found)) if isinstance(found, (list, tuple)) else ""
+def _sentences(found: object, redact: Callable[[str], str]) -> str:
+    """Redacted before it is cut: half a secret is one that nothing finds."""
+    whole = redact("; ".join(map(str, found)) if isinstance(found, (list, tuple)) else "")
     return whole if len(whole) <= LONGEST_STATE else f"{whole[:LONGEST_STATE - 3]}..."
 
 
-def state(page: Mapping[str, object]) -> dict[str, object]:
-    """What of the status page a fleet looks at: no speech, no name of a visitor, nothing that a tool was asked with."""
+def state(page: Mapping[str, object], redact: Callable[[str], str] = lambda text: text) -> dict[str, object]:
+    """What of the status page a fleet looks at: no speech, no name of a visitor, nothing that a tool was asked with.
+
+    Args:
+        redact: takes secrets out of a text.
+    """
+    shown = _shown(page, redact)
+    return {name: redact(value) if isinstance(value, str) else value for name, value in shown.items()}
+
+
+def _shown(page: Mapping[str, object], redact: Callable[[str], str]) -> dict[str, object]:
     health, usage, supply = _part(page, "health"), _part(page, "usage"), _part(page, "power", "supply")
     return {
         "healthy": health.get("ok") is True,
-        "reasons": _sentences(health.get("reasons")) or "all is well",
+        "reasons": _sentences(health.get("reasons"), redact) or "all is well",
         "phase": page.get("phase"),
         "muted": page.get("muted") is True,
         "link": _part(page, "link").get("state"),
@@ -123,7 +133,12 @@ def news(before: Mapping[str, object] | None, now: Mapping[str, object]) -> bool
     """Whether anything changed that somebody waits for."""
     if before is None:
         return True
-    return any(before.get(name) != value for name, value in now.items() if name not in RESTLESS)
+    return any(_still(before.get(name)) != _still(value) for name, value in now.items() if name not in RESTLESS)
+
+
+def _still(value: object) -> object:
+    """Without seconds: a sentence that says how long something has lasted is another one with every look."""
+    return re.sub(r"\b[0-9]+ s\b", "", value) if isinstance(value, str) else value
 
 
 class Entity(NamedTuple):

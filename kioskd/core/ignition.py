@@ -25,7 +25,8 @@ class Ignition:
     """One line. One thread.
 
     Args:
-        debounce_s: the line must be off for so long before it counts.
+        debounce_s: the line must be off for so long before it counts; and on, before it was ever on: a line that is
+            wired the wrong way round may pick up a spike.
         grace_s: from then on, until the machine is switched off; power that returns within ends it.
         unseen_s: in place of ``grace_s`` where the line has not been on since the start.
 
@@ -42,18 +43,23 @@ class Ignition:
     blips: int = 0
     returned: int = 0
     _off_at: float = 0.0
+    _on_at: float | None = None
 
     def level(self, on: bool, now: float) -> Power:
         """The line stands so now; the state after that and after the time that has passed."""
         if self.state is Power.OFF:
             return self.state
+        if on and self._on_at is None:
+            self._on_at = now
+        self.seen = self.seen or self._on_at is not None and now - self._on_at >= self.debounce_s
         if on:
             if self.state is Power.BLIP:
                 self.blips += 1
             elif self.state is Power.ENDING:
                 self.returned += 1
-            self.seen, self.state = True, Power.ON
+            self.state = Power.ON
             return self.state
+        self._on_at = None
         if self.state is Power.ON:
             self.state, self._off_at = Power.BLIP, now
         if self.state is Power.BLIP and now - self._off_at >= self.debounce_s:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from typing import Callable, IO, Mapping
 
@@ -61,9 +62,9 @@ class Notifier:
         if self.watchdog_period_s is not None:
             self._tell("WATCHDOG=1")
 
-    def stopping(self) -> None:
-        """The end has begun."""
-        self._tell("STOPPING=1")
+    def stopping(self, needs_s: float = 0.0) -> None:
+        """The end has begun; ``needs_s``: it may take so long, whatever TimeoutStopSec says (sd_notify(3))."""
+        self._tell("STOPPING=1" + (f"\nEXTEND_TIMEOUT_USEC={needs_s * 1e6:.0f}" if needs_s else ""))
 
 
 def _watchdog_period_s(env: Mapping[str, str]) -> float | None:
@@ -131,7 +132,25 @@ def _is_journal(env: Mapping[str, str], stream: IO[str]) -> bool:
     return env.get("JOURNAL_STREAM") == f"{facts.st_dev}:{facts.st_ino}"
 
 
-class Journal(logging.Handler):
+class Discreet(logging.Handler):
+    """What cannot be told is counted where it stands in the code; logging's own way out would print the arguments and
+    the traceback as they are, secrets and all.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """One record could not be told. Within an ``except``."""
+        where = f"{os.path.basename(record.pathname)}:{record.lineno}"
+        try:
+            sys.stderr.write(f"<4>a line of {record.name} ({where}) could not be told: {sys.exc_info()[0]}\n")
+        except (AttributeError, OSError, ValueError):
+            pass  # standard error is gone as well: there is nobody left to tell
+
+
+class Lines(Discreet, logging.StreamHandler[IO[str]]):
+    """Writes lines to a stream."""
+
+
+class Journal(Discreet):
     """Sends records to journald with their fields (core/catalogue.py). Any thread.
 
     systemd's own handler sends a record's arguments and its traceback as they are, in fields of their own: here nothing
@@ -166,7 +185,7 @@ class Journal(logging.Handler):
                 **fields,
             )
         except Exception:
-            self.handleError(record)  # what logging does with a stream that fails
+            self.handleError(record)
 
 
 def _whole(text: str) -> str:
@@ -194,7 +213,7 @@ def setup_logging(
     if _is_journal(env, stream):
         handler = _journal(redact)
     else:
-        handler = logging.StreamHandler(stream)
+        handler = Lines(stream)
         if stream.isatty():
             handler.setFormatter(Redacting("%(asctime)s %(levelname)-7s %(message)s", redact))
         else:

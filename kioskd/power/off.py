@@ -67,7 +67,10 @@ class SwitchOff:
 
     def at_the_latest(self, within_s: float) -> None:
         """Have it done after so long by a thread of its own, whatever hangs; sooner by ``now``."""
-        threading.Thread(target=self._wait, args=(within_s,), name=THREAD, daemon=True).start()
+        try:
+            threading.Thread(target=self._wait, args=(within_s,), name=THREAD, daemon=True).start()
+        except RuntimeError as error:
+            log.error("nothing bounds how long the end takes before the machine is switched off: %s", error)
 
     def _wait(self, within_s: float) -> None:
         if not self._closed.wait(within_s):

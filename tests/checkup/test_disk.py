@@ -103,3 +103,21 @@ def test_an_sd_card_does_not_tell(put: Put, tmp_path: Path) -> None:
     assert told.grade is Grade.UNKNOWN and "SC32G, made 08/2021: SD cards do not tell" in told.sentence
     (told,) = wear(None)
     assert told.grade is Grade.UNKNOWN
+
+
+@pytest.mark.parametrize("life", ["0x00 0x00", "0xzz", "12 monkeys", ""])
+def test_a_card_that_does_not_define_its_wear_is_not_called_new(put: Put, tmp_path: Path, life: str) -> None:
+    put("mmcblk0/device/life_time", f"{life}\n")
+    (told,) = wear(tmp_path / "mmcblk0")
+    assert told.grade is Grade.UNKNOWN and "does not tell" in told.sentence
+    put("mmcblk0/device/pre_eol_info", "0x03\n")
+    (told,) = wear(tmp_path / "mmcblk0")
+    assert told.grade is Grade.FAIL and "nearly all" in told.sentence, "its spare blocks are another matter"
+
+
+def test_a_folder_that_only_root_may_look_at_is_not_called_broken() -> None:
+    def hidden(path: str) -> Room:
+        raise PermissionError(13, "Permission denied")
+
+    (told,) = room("/var/lib/private/kioskd", hidden)
+    assert told.grade is Grade.UNKNOWN and "sudo" in told.advice

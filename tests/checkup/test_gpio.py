@@ -75,6 +75,7 @@ def test_pins_are_found_in_every_way_of_writing_them(kernel: Kernel) -> None:
         ("kioskd", True, Grade.OK, "held by kioskd"),
         ("lg", True, Grade.OK, "held by lg"),
         (None, False, Grade.OK, "free"),
+        ("lg", False, Grade.WARN, "lg holds it, and no kioskd answers"),
         (None, True, Grade.WARN, "does not hold it"),
         ("w1-gpio", True, Grade.FAIL, "w1-gpio holds it"),
         ("spi0 CS1", False, Grade.FAIL, "spi0 CS1 holds it"),

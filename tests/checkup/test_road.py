@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from typing import Any, Awaitable, Callable
 
 import pytest
 
-from kioskd.checkup.road import Road, Walk, walk
+from kioskd.checkup import road
+from kioskd.checkup.road import Apart, Road, Streams, Walk, walk
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ANSWER = b"HTTP/1.1 401 Unauthorized\r\nDate: Sat, 21 Nov 2026 18:00:00 GMT\r\nContent-Length: 0\r\n\r\n"
@@ -138,3 +141,56 @@ def test_a_proxy_that_refuses_ends_there() -> None:
         raise ConnectionRefusedError(111, "refused")
 
     assert asyncio.run(walk(Road("far.invalid", 80, False, "/", refuse), None, 5.0)).failed == "proxy"
+
+
+def test_a_dead_resolver_ends_the_walk_in_time_and_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own patience is half a minute, and neither a loop's end nor an interpreter's cuts it short."""
+    over, looked = threading.Event(), threading.Event()
+
+    def dead(*name: object, **kind: object) -> list[object]:
+        looked.set()
+        over.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async def main() -> Walk:
+        asyncio.get_running_loop().set_default_executor(Apart())
+        return await walk(Road("service.example.org", 443, True), None, 0.1)
+
+    monkeypatch.setattr(socket, "getaddrinfo", dead)
+    done = asyncio.run(main())
+    assert done.failed == "dns" and isinstance(done.error, TimeoutError) and looked.is_set() and not over.is_set()
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name == "lookup")
+    over.set()
+
+
+def test_what_was_looked_up_apart_comes_back_and_so_does_what_went_wrong() -> None:
+    async def main() -> tuple[int, bool]:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(Apart())
+        try:
+            await loop.run_in_executor(None, int, "x")
+        except ValueError:
+            return await loop.run_in_executor(None, int, "7"), True
+        return 0, False
+
+    assert asyncio.run(main()) == (7, True)
+
+
+def test_all_addresses_of_a_name_share_the_time_of_one_hop(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    async def nobody(address: str, port: int, **limit: object) -> Streams:
+        began = asyncio.get_running_loop().time()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            given.append(asyncio.get_running_loop().time() - began)
+        raise AssertionError
+
+    async def four(host: str, port: int) -> tuple[str, ...]:
+        return ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+
+    monkeypatch.setattr(asyncio, "open_connection", nobody)
+    monkeypatch.setattr(road, "_resolve", four)
+    done = asyncio.run(walk(Road("service.example.org", 443, False), None, 0.4))
+    assert done.failed == "connect" and len(given) == 4 and given[0] < 0.35, "the first does not take it all"

@@ -79,6 +79,22 @@ def test_only_what_somebody_waits_for_is_news() -> None:
     assert news(shown, {**shown, "phase": "idle"})
 
 
+def test_a_trouble_that_lasts_is_no_news_each_second() -> None:
+    """The health object says of each trouble for how long; an open session counts its seconds."""
+    before, now = (
+        state({"health": {"ok": False, "reasons": [f"the service is absent (for {s} s)"]}, "usage": {"session_s": s}})
+        for s in (9, 10)
+    )
+    assert before["reasons"] != now["reasons"] and not news(before, now)
+    assert news(before, state({"health": {"ok": False, "reasons": ["the microphone is absent (for 9 s)"]}}))
+
+
+def test_a_secret_at_the_place_where_a_long_text_is_cut_is_taken_out_whole() -> None:
+    page = {"health": {"ok": False, "reasons": ["x" * (LONGEST_STATE - 10) + "sk_canary_0123456789"]}}
+    shown = state(page, lambda text: text.replace("sk_canary_0123456789", "***"))
+    assert "sk_" not in str(shown["reasons"])
+
+
 def test_the_state_is_one_message_of_json() -> None:
     message = said(NAMES, state(PAGE))
     assert message.topic == "kioskd/kioskd-4711/state" and json.loads(message.payload)["phase"] == "listening"

@@ -72,3 +72,15 @@ def test_it_never_switches_off_before_the_line_was_off_for_debounce_and_grace(mo
             return
         assert not on or state is Power.ON
         now += then_s
+
+
+def test_a_spike_on_a_line_that_is_wired_the_wrong_way_round_leaves_the_time_to_mend_it() -> None:
+    line = Ignition(0.5, 10.0)
+    line.level(False, 0.0)
+    line.level(True, 1.0)
+    line.level(False, 1.002)
+    line.level(False, 1.6)
+    assert line.level(False, 60.0) is Power.ENDING and not line.seen
+    line.level(True, 61.0)
+    line.level(False, 61.5)
+    assert line.seen, "that was power"

@@ -86,7 +86,7 @@ def test_what_was_told_before_is_no_news() -> None:
     asyncio.run(main())
 
 
-def test_a_burst_is_one_change_and_an_endless_one_is_told_all_the_same() -> None:
+def test_a_burst_is_one_change_and_an_endless_one_is_told_all_the_same(swift: Any) -> None:
     async def main() -> None:
         told: list[float] = []
         loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ def test_a_burst_is_one_change_and_an_endless_one_is_told_all_the_same() -> None
         await asyncio.sleep(0.1)
         assert len(told) == 2
 
-    asyncio.run(main())
+    swift(main())
 
 
 def ip(*words: str) -> None:

@@ -16,7 +16,7 @@ from typing import Iterator
 import pytest
 
 from kioskd.core.catalogue import BY_NAME, mark
-from kioskd.ops.systemd import SAME_LINE_A_MINUTE, Bounded, Journal, Notifier, setup_logging
+from kioskd.ops.systemd import SAME_LINE_A_MINUTE, Bounded, Journal, Lines, Notifier, setup_logging
 
 
 @pytest.fixture
@@ -48,6 +48,11 @@ def test_the_manager_hears_ready_status_watchdog_and_the_end(manager: socket.soc
     notifier.stopping()
     said = [manager.recv(4096).decode() for _ in range(4)]
     assert said == ["READY=1\nSTATUS=all is well", "WATCHDOG=1", "STATUS=no microphone", "STOPPING=1"]
+
+
+def test_an_end_that_needs_longer_than_the_unit_gives_says_so(manager: socket.socket) -> None:
+    Notifier(os.environ).stopping(20.5)
+    assert manager.recv(4096).decode() == "STOPPING=1\nEXTEND_TIMEOUT_USEC=20500000"
 
 
 def test_a_reload_is_told_with_its_time(manager: socket.socket) -> None:
@@ -120,7 +125,7 @@ def test_a_sentence_that_repeats_is_bounded_and_counted() -> None:
 def test_a_terminal_is_not_taken_for_the_journal(tmp_path: Path) -> None:
     with open(tmp_path / "log", "w") as stream:
         setup_logging("info", {"JOURNAL_STREAM": "1:2"}, stream)
-        assert type(logging.getLogger().handlers[0]) is logging.StreamHandler
+        assert type(logging.getLogger().handlers[0]) is Lines
 
 
 def test_the_journals_own_stream_gets_the_journals_handler(tmp_path: Path) -> None:
@@ -327,3 +332,19 @@ def test_the_library_takes_what_the_handler_sends(monkeypatch: pytest.MonkeyPatc
     handler.emit(record)
     assert "MESSAGE=hello" in lines and f"MESSAGE_ID={BY_NAME['started'].id}" in lines and "CODE_LINE=7" in lines
     assert all(re.match("[A-Z][A-Z0-9_]*=", line) for line in lines)
+
+
+def test_a_line_that_cannot_be_told_takes_no_secret_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """What logging does by itself prints the record's arguments and the error's text."""
+
+    def full(text: str, **fields: object) -> None:
+        raise OSError("no room for k3y")
+
+    stream = io.StringIO()
+    setup_logging("info", {}, stream, redact=lambda text: text.replace("k3y", "***"))
+    journal = Journal(full, lambda text: text.replace("k3y", "***"))
+    for handler in (journal, logging.getLogger().handlers[0]):
+        handler.handle(logging.LogRecord("kioskd", logging.INFO, "x.py", 7, "%d is no number", ("k3y",), None))
+    journal.handle(logging.LogRecord("kioskd", logging.INFO, "x.py", 7, "%s", ("k3y",), None))
+    told = capsys.readouterr().err
+    assert "k3y" not in told + stream.getvalue() and told.count("x.py:7") == 3 and "OSError" in told
