@@ -249,14 +249,16 @@ class Actions:
             self._missing[tool.name] = f"{tool.name} cannot be run: {error.args[0]}."
             log.error("%s", self._missing[tool.name])
 
-    def _own_crew(self, name: str) -> Crew:
-        self._crews.append(Crew(name, 1, 0))
+    def _own_crew(self, name: str, threads: int = 1) -> Crew:
+        self._crews.append(Crew(name, threads, 0))
         return self._crews[-1]
 
     def _guarded(self, tool: Tool, hand: Hand) -> Hand:
         """Its interlocks once more, right before it moves: writing the intent down took time."""
         if tool.name not in self._interlocks:
             return hand
+        if tool.name in self._relays:
+            self._relays[tool.name].before = lambda: self._interlocks[tool.name].read().reason
 
         def do(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
             read = self._interlocks[tool.name].read()

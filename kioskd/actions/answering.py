@@ -95,7 +95,8 @@ class Answering:
         while True:
             if self._action.url is not None:
                 found = self._asked(summons)
-                if found.answered_by or found.trouble.endswith(TOKEN_KEY + "."):
+                # Asking again does not help then; but somebody may still say it over the broker.
+                if found.answered_by or (found.trouble.endswith(TOKEN_KEY + ".") and self._action.topic is None):
                     return found
                 trouble = found.trouble or trouble
             left_s = deadline - time.monotonic()

@@ -72,7 +72,12 @@ class Crew:
             job.timer = threading.Timer(job.bound_s, self._overdue, (job,))
             job.timer.name = f"{self._name}-bound"
             job.timer.daemon = True
-            job.timer.start()
+            try:
+                job.timer.start()
+            except RuntimeError as error:
+                # No thread can be had (a program may have used up all that the unit may have): nothing without a bound.
+                log.error("%s cannot be done: %s", job.name, error)
+                return False
             self._jobs.put(job)
             return True
 

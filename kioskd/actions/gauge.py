@@ -91,7 +91,7 @@ def _number(value: object) -> float:
         return number(value[:256])
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < float("inf"):
         raise ValueError("what stands there is not a number")
-    return float(value)
+    return _float(value)
 
 
 def _moment(value: object) -> float:
@@ -103,4 +103,14 @@ def _moment(value: object) -> float:
         return (at if at.tzinfo else at.replace(tzinfo=timezone.utc)).timestamp()
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("its time is neither seconds since 1970 nor ISO 8601")
-    return float(value)
+    moment = _float(value)
+    if moment != moment:  # json reads NaN, which is neither too old nor too new
+        raise ValueError("its time is neither seconds since 1970 nor ISO 8601")
+    return moment
+
+
+def _float(value: int | float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("what stands there is too large for a number") from None

@@ -63,7 +63,8 @@ def _relay(shop: Workshop, tool: Tool) -> Hand:
     relay = Relay(line, tool.name, action.pulse_ms / 1000, action.min_gap_s, shop.post, longest_s=longest_on_s(action))
     shop.relays[tool.name] = relay
     # Started now: a door must not depend on whether a thread can be had at that moment.
-    crew = shop.own_crew(f"kioskd-relay-{tool.name}")
+    # Two: what is asked while the relay is on is refused at once, and does not wait to move it when nobody is there.
+    crew = shop.own_crew(f"kioskd-relay-{tool.name}", 2)
     argument = action.seconds_from
 
     def pulse(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
@@ -110,8 +111,9 @@ def _staff(shop: Workshop, tool: Tool) -> Hand:
         ways.append(Mail(tool.name, action.email, shop.secret(action.email.password)))
     staff = Staff(tool.name, shop.kiosk_name, ways, _answering(shop, tool.name, action))
     shop.renames.append(staff.rename)
-    # Of its own where it waits: a sensor must not wait for staff who do not answer.
-    crew = shop.workers if action.answer is None else shop.own_crew(f"kioskd-staff-{tool.name}")
+    # Of its own where it waits: a sensor, or the end of the conversation, must not wait for staff who do not answer.
+    waits = (action.answer, action.url, action.email, action.mqtt) != (None,) * 4
+    crew = shop.own_crew(f"kioskd-staff-{tool.name}", 2) if waits else shop.workers
     return Hand(staff.call, crew, _bound_s(tool))
 
 

@@ -14,11 +14,14 @@ from kioskd.config.action import StaffEmail
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
+    from io import BufferedReader
     from smtplib import SMTP
 
 log = logging.getLogger(__name__)
 
 PASSWORD_KEY = "action.staff.email.password"
+# Of all that a mail server says while a letter is given to it: a few lines. A guess.
+MOST_SAID_BYTES = 64 * 1024
 
 
 class Mail:
@@ -72,10 +75,10 @@ class Mail:
 
     def _send(self, letter: EmailMessage, password: str, deadline: float) -> dict[str, tuple[int, bytes]]:
         action = self._action
-        server: SMTP | None = None
-        with hung_up(deadline, lambda: server.sock if server is not None else None):
-            server = _connect(action)
+        server = _server(action)
+        with hung_up(deadline, lambda: server.sock):
             try:
+                _connect(server, action)
                 if action.user is not None:
                     server.login(action.user, password)
                 return server.send_message(letter, action.from_, list(action.to))
@@ -83,21 +86,56 @@ class Mail:
                 server.close()
 
 
-def _connect(action: StaffEmail) -> SMTP:
+def _server(action: StaffEmail) -> SMTP:
+    """Not dialled yet: while it is, the line can be hung up already."""
     import smtplib
     from ssl import create_default_context
 
+    class Brief(smtplib.SMTP):
+        """One that does not read for ever: a server may answer with as many lines as it likes."""
+
+        def getreply(self) -> tuple[int, bytes]:
+            if self.file is None and self.sock is not None:
+                self.file = _Bounded(self.sock.makefile("rb"))
+            return super().getreply()
+
+    class BriefTls(Brief, smtplib.SMTP_SSL):
+        """The same, with TLS from the begin."""
+
     if action.tls == "implicit":
-        return smtplib.SMTP_SSL(action.host, action.port, timeout=action.timeout_s, context=create_default_context())
-    server = smtplib.SMTP(action.host, action.port, timeout=action.timeout_s)
+        return BriefTls(timeout=action.timeout_s, context=create_default_context())
+    return Brief(timeout=action.timeout_s)
+
+
+class _Bounded:
+    """What a server says, up to ``MOST_SAID_BYTES``."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+        self._left_bytes = MOST_SAID_BYTES
+
+    def readline(self, most: int) -> bytes:
+        """A line; OSError when it was far too much."""
+        line = self._file.readline(most)
+        self._left_bytes -= len(line)
+        if self._left_bytes < 0:
+            raise OSError("it talks too much")
+        return line
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._file.close()
+
+
+def _connect(server: SMTP, action: StaffEmail) -> None:
+    from ssl import create_default_context
+
+    # Told apart from ``connect``: what TLS verifies is the name that it was made for.
+    server._host = action.host  # type: ignore[attr-defined]  # the class knows it only when it dials by itself
+    server.connect(action.host, action.port)
     if action.tls == "starttls":
-        try:
-            # Raises where the server does not offer it: nothing is ever sent in the clear.
-            server.starttls(context=create_default_context())
-        except BaseException:
-            server.close()
-            raise
-    return server
+        # Raises where the server does not offer it: nothing is ever sent in the clear.
+        server.starttls(context=create_default_context())
 
 
 def _why(error: Exception, late: bool) -> str:

@@ -35,7 +35,7 @@ class Plugin:
         settings = held(kind, action.settings)
         try:
             self._call = kind.make(settings)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # The boundary to somebody else's code, as in ``run``.
             log.exception("the kind %s does not take its settings", action.kind)
             raise ValueError(
@@ -47,8 +47,9 @@ class Plugin:
         try:
             answer = self._call(dict(arguments))
             result = told({}, "answer", answer)
-        except Exception as error:
-            # The boundary to somebody else's code: logged with its place, answered for, and the next call comes.
+        except (Exception, SystemExit) as error:
+            # The boundary to somebody else's code, which may take itself for a program and exit: logged with its place,
+            # answered for, and the next call comes.
             log.exception("%s: the kind %s failed", self._name, self._kind)
             return failed(f"{self._name}: {line(str(error), LONGEST_SAY) or type(error).__name__}.")
         say = line(answer.get("say"), LONGEST_SAY) if isinstance(answer, Mapping) else ""

@@ -77,7 +77,10 @@ class Program:
             # Without the arguments: the model's words do not belong into the journal.
             why = getattr(error, "strerror", None) or type(error).__name__
             return failed(f"{self._name} cannot be run: {why} ({self._action.command[0]}).")
-        return self._ended(*self._watch(process))
+        try:
+            return self._ended(*self._watch(process))
+        except ValueError as error:
+            return failed(f"{self._name} was killed, because it cannot be watched: {error}.")
 
     def _watch(self, process: subprocess.Popen[bytes]) -> tuple[int, bytes, str]:
         """Exit status, output, and why it was killed (empty: it ended by itself)."""
@@ -133,7 +136,15 @@ class Output:
         assert process.stdout is not None
         self._pipe = process.stdout
         self._most = most_bytes
-        self._pid = os.pidfd_open(process.pid)
+        self._pid = -1
+        try:
+            self._pid = os.pidfd_open(process.pid)
+        except OSError as error:
+            # Nobody could see it end: it is not left to itself.
+            _signal(process, signal.SIGKILL)
+            process.wait()
+            self._pipe.close()
+            raise ValueError(error.strerror) from error
         self._ready = selectors.DefaultSelector()
         self._ready.register(self._pipe, selectors.EVENT_READ)
         self._ready.register(self._pid, selectors.EVENT_READ)

@@ -63,6 +63,8 @@ class Relay:
         self._longest_s = longest_s
         self._rivals: dict[Relay, float] = {}  # never on together with this one, and how long apart
         self._off_at: float | None = None
+        # Asked when it had to wait for its rivals: what forbids it by now (its interlocks); empty: nothing.
+        self.before: Callable[[], str] = str
         self._tell_lock = threading.Lock()
         self._line_lock = threading.Lock()
         self._running = False
@@ -151,13 +153,16 @@ class Relay:
 
         This relay is taken by now, so none of them can be energised meanwhile.
         """
+        waited = False
         for rival, apart_s in self._rivals.items():
-            if rival._off_at is not None:
-                self._stopping.wait(max(0.0, rival._off_at + apart_s - self._clock()))
+            left_s = 0.0 if rival._off_at is None else rival._off_at + apart_s - self._clock()
+            if left_s > 0.0:
+                waited = True
+                self._stopping.wait(left_s)
         for rival in self._rivals:
             if rival._reads_on(otherwise=True):
                 return f"{rival._name} reads energised, or cannot be read; {self._name} is never on together with it."
-        return ""
+        return self.before() if waited else ""
 
     def _energise(self) -> str:
         trouble = ""
@@ -171,6 +176,7 @@ class Relay:
                 trouble = f"{self._name} could not be energised: {error}"
             is_on = self._reads_on(otherwise=not trouble)
         if is_on:
+            self._last_at = self._clock()  # it may have waited for its rivals
             self.pulses += 1
             self._tell(True)
         elif not trouble:

@@ -47,7 +47,8 @@ class Request:
 
     def run(self, key: CallKey, arguments: Mapping[str, object]) -> Outcome:
         """Ask once. It is never asked again by itself: nobody knows whether the first one was heard."""
-        values = {"kiosk": self._kiosk_name, "call_id": key.call_id, **arguments}
+        # Ours last: a tool that takes unknown arguments (additionalProperties) must not let the model be another kiosk.
+        values = {**arguments, "kiosk": self._kiosk_name, "call_id": key.call_id}
         try:
             url = address(self._action.url, values)
             sent = json.dumps(body(self._action.body, values)).encode() if self._action.body else None
@@ -80,7 +81,7 @@ class Request:
         if reply.cut:
             # It was asked all the same, and what it did stays done.
             return Outcome(True, json.dumps({"status": reply.status}), "", f"{self._name}: {reply.cut}")
-        text = _without(token, reply.body.decode("utf-8", "replace"))
+        text = reply.body.decode("utf-8", "replace")
         answer: object = text
         try:
             answer = json.loads(text) if text.strip() else None
@@ -91,6 +92,8 @@ class Request:
         except (ValueError, RecursionError):
             if self._action.pointer is not None:
                 return Outcome(True, json.dumps({"status": reply.status}), "", f"{self._name}: the answer is not JSON.")
+        # Taken out of what was read, not of what was sent: JSON may write the same token in other characters.
+        answer = _without_token(token, answer)
         say = line(answer.get("say"), LONGEST_SAY) if isinstance(answer, dict) else ""
         return Outcome(True, told({"status": reply.status}, "answer", answer), say)
 
@@ -106,3 +109,14 @@ def told(facts: Mapping[str, object], name: str, value: object) -> str:
 
 def _without(token: str, text: str) -> str:
     return text.replace(token, "***") if token else text
+
+
+def _without_token(token: str, value: object) -> object:
+    """As deep as JSON goes; what is deeper than Python goes was refused when it was read."""
+    if isinstance(value, str):
+        return _without(token, value)
+    if isinstance(value, list):
+        return [_without_token(token, inner) for inner in value]
+    if isinstance(value, dict):
+        return {_without(token, name): _without_token(token, inner) for name, inner in value.items()}
+    return value

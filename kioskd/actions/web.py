@@ -18,12 +18,15 @@ from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
+    from ssl import SSLContext
 
 USER_AGENT = "kioskd"
 # 408, 425, 429 ask for another try; 5xx is the server's own trouble (RFC 9110 section 15.6).
 AGAIN = frozenset({408, 425, 429})
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOST_HOPS = 3
+# So often a line is hung up once the time is over. A guess.
+AGAIN_S = 0.1
 
 
 class WebError(Exception):
@@ -111,23 +114,30 @@ def is_private(address: str) -> bool:
 
 @contextmanager
 def hung_up(deadline: float, sock: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Hang up at the deadline, whatever the peer does meanwhile: a byte now and then outlives every timeout."""
+    """Hang up at the deadline, whatever the peer does meanwhile: a byte now and then outlives every timeout.
+
+    It is done again and again until whoever talks has noticed: at the deadline there may be no line yet, and while TLS
+    is begun the line is another one.
+    """
+    over = threading.Event()
 
     def hang_up() -> None:
-        line = sock()
-        if line is not None:
-            try:
-                line.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has hung up already
+        left_s = max(0.0, deadline - time.monotonic())
+        while not over.wait(left_s):
+            left_s = AGAIN_S
+            line = sock()
+            if line is not None:
+                try:
+                    # Of the socket itself: an SSLSocket's own would take the encryption off before it hangs up.
+                    socket.socket.shutdown(line, socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it has hung up already, or has just become a line with TLS
 
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=hang_up, name="kioskd-deadline", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
 
 
 def _once(wish: Wish, url: str, deadline: float) -> Reply:
@@ -138,10 +148,16 @@ def _once(wish: Wish, url: str, deadline: float) -> Reply:
     if trouble:
         raise WebError(f"{wish.what}: {trouble}.", False)
     connection: HTTPConnection | None = None
+    line: socket.socket | None = None
     try:
-        connection = _connection(url, max(0.05, deadline - time.monotonic()))
-        with hung_up(deadline, lambda: connection.sock if connection is not None else None):
-            connection.connect()
+        connection, context = _connection(url)
+        # The connection forgets its socket when the peer ends it with the answer, and the answer is still to be read.
+        with hung_up(deadline, lambda: line):
+            connection.sock = line = _dialled(connection, deadline)
+            if context is not None:
+                connection.sock = line = context.wrap_socket(line, server_hostname=connection.host)
+            if time.monotonic() >= deadline:
+                raise TimeoutError  # nothing is asked that nobody waits for any more
             _judge_peer(wish, url, connection)
             parts = urlsplit(url)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -157,15 +173,39 @@ def _once(wish: Wish, url: str, deadline: float) -> Reply:
             connection.close()
 
 
-def _connection(url: str, timeout_s: float) -> HTTPConnection:
+def _connection(url: str) -> tuple[HTTPConnection, SSLContext | None]:
+    """Not dialled yet. The port is always given: else the end of an IPv6 address would be taken for one."""
     from http.client import HTTPConnection, HTTPSConnection
     from ssl import create_default_context
 
     parts = urlsplit(url)
     assert parts.hostname is not None
-    if parts.scheme == "https":
-        return HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=create_default_context())
-    return HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    if parts.scheme != "https":
+        return HTTPConnection(parts.hostname, parts.port or 80), None
+    context = create_default_context()
+    return HTTPSConnection(parts.hostname, parts.port or 443, context=context), context
+
+
+def _dialled(connection: HTTPConnection, deadline: float) -> socket.socket:
+    """A line to the first of the name's addresses that answers; all of them share the time that is left.
+
+    Raises:
+        OSError: none does.
+    """
+    found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+    for place, (family, kind, protocol, _, address) in enumerate(found, 1):
+        left_s = max(0.05, deadline - time.monotonic())
+        line = socket.socket(family, kind, protocol)
+        try:
+            line.settimeout(left_s / (1 + len(found) - place))
+            line.connect(address)
+            line.settimeout(max(0.05, deadline - time.monotonic()))
+            return line
+        except OSError:
+            line.close()
+            if place == len(found) or time.monotonic() >= deadline:
+                raise
+    raise OSError("the name has no address")
 
 
 def _judge_peer(wish: Wish, url: str, connection: HTTPConnection) -> None:

@@ -46,7 +46,7 @@ class Workshop:
         read_secret: reads a secret's text; called in a worker thread.
         stopping: set when the process ends.
         workers: threads that all kinds share which may wait for one another.
-        own_crew: one thread of its own, under this name.
+        own_crew: one thread of its own, under this name; more of them by a second argument.
         relays: every relay that was made, by tool name.
         courier: the broker of the house, where there is one.
         renames: who is told when the kiosk gets another name.
@@ -59,7 +59,7 @@ class Workshop:
     read_secret: Callable[[SecretRef], str]
     stopping: threading.Event
     workers: Crew
-    own_crew: Callable[[str], Crew]
+    own_crew: Callable[..., Crew]
     relays: dict[str, Relay]
     courier: Courier | None = None
     renames: list[Callable[[str], None]] = field(default_factory=list)

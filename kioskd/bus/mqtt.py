@@ -14,6 +14,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable
 
+from kioskd.bus.sieve import Sieve
 from kioskd.bus.telling import client_id, why
 from kioskd.config.mqtt import Mqtt
 from kioskd.core.events import PartChanged
@@ -226,6 +227,9 @@ class Broker:
             client.will_set(*self._will, qos=1, retain=True)
         client.max_queued_messages_set(MOST_WAITING)
         client.connect_timeout = CONNECT_S
+        # The library has no bound of its own; it reads by this one alone (a test holds it to that).
+        read = Sieve(client._sock_recv, lambda: len(client._in_messages), self._leave)
+        client._sock_recv = read  # type: ignore[method-assign, assignment]  # see above
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = lambda *_: self._turned.set()
@@ -240,6 +244,9 @@ class Broker:
         self._deaf = ""
         self._asked, self._subscribing = set(), {}
         self._go_on(client)
+
+    def _leave(self, why: str) -> None:
+        self._refusal = why
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: Any, properties: Any) -> None:
         topic = self._subscribing.pop(mid, "")

@@ -149,8 +149,8 @@ def _http(at: str, tool: Tool, http: HttpAction) -> Iterator[Finding]:
             yield Finding(here, "is not the name of a header")
         elif name.lower() in OWN_HEADERS:
             yield Finding(here, "is set by kioskd itself; for a secret use token")
-        elif isinstance(value, (dict, list)) or not str(value).isprintable():
-            yield Finding(here, "must be one line of text")
+        elif isinstance(value, (dict, list)) or not str(value).isprintable() or not str(value).isascii():
+            yield Finding(here, "must be one line of text, of plain ASCII characters")
         elif LOOKS_SECRET.fullmatch(str(value)):
             yield Finding(here, "looks like a secret; a secret never stands in this file: use token, and change it")
         elif PLACE.search(str(value)):

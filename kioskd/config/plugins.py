@@ -62,7 +62,7 @@ def load(name: str) -> Kind:
         raise PluginError(f"more than one installed package brings the kind {name}; remove one of them")
     try:
         kind = found[0].load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # The boundary to somebody else's code: whatever it raises, the kiosk lives.
         log.exception("the kind %s cannot be loaded", name)
         raise PluginError(f"the kind {name} cannot be loaded ({type(error).__name__}: {error})") from error

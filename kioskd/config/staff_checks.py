@@ -65,6 +65,8 @@ def address(at: str, url: str, lan: bool) -> Iterator[Finding]:
         yield Finding(at, trouble.replace("wss://", "https://"))
     elif PLACE.search(re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]):
         yield Finding(at, "has an argument in its host; an argument may stand in path and query only")
+    elif re.search(r"[/?#].*[^\x00-\x7f]", url.partition("://")[2]):
+        yield Finding(at, "holds characters that no address has; write them percent-encoded, as %C3%BC")
     elif scheme not in ("https", "http"):
         yield Finding(at, "must begin with https:// (or http:// for a service on this device)")
     elif scheme == "http" and not lan and not is_loopback(host):

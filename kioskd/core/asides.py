@@ -40,6 +40,9 @@ def look_around(s: State) -> None:
     if session != s.session:
         s.ending = None
         s.clear_timer(TIMER)
+    elif s.turn is Turn.LISTENING:
+        s.ending = None  # a visitor who speaks again is not done
+        s.clear_timer(TIMER)
     elif s.resting and s.response_id != before:
         ended(s, 0.0)
 

@@ -171,10 +171,9 @@ def intent_committed(s: State, e: ev.IntentCommitted, now: float) -> None:
         finish(s, call, "dry_run", TRIAL, f"{call.tool.name} is on trial (dry_run): nothing was moved", now)
         return
     s.emit(RunAction(call.key, call.tool.name, call.arguments))
-    takes_s = longest_s(call.tool.action)
-    s.set_timer(f"act:{e.key}", now + takes_s + ACT_MARGIN_S)
-    if takes_s > call.tool.answer_within_s:
-        s.set_timer(f"work:{e.key}", now + call.tool.answer_within_s)
+    s.set_timer(f"act:{e.key}", now + longest_s(call.tool.action) + ACT_MARGIN_S)
+    # Also for what should be quick: it may wait for a thread, or for a name server.
+    s.set_timer(f"work:{e.key}", now + call.tool.answer_within_s)
 
 
 def intent_failed(s: State, e: ev.IntentFailed, now: float) -> None:
@@ -195,7 +194,8 @@ def action_ended(s: State, e: ev.ActionEnded, now: float) -> None:
     say = e.say or (call.tool.say_done if e.ok else call.tool.say_failed)
     if e.say and e.key.endpoint == PANEL:
         s.emit(Page(e.say))  # no model talks to whoever pressed the button: the house's own voice says who comes
-    finish(s, call, "done" if e.ok else "failed", say, e.reason or e.result, now, result=e.result)
+    # The result is the model's alone: what a service or a program answers is no matter for journal, ledger and trail.
+    finish(s, call, "done" if e.ok else "failed", say, e.reason or "as asked", now, result=e.result)
 
 
 def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:

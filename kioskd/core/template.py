@@ -39,11 +39,13 @@ def address(template: str, values: Values) -> str:
     Raises:
         Unfilled: an argument is missing, is a list or an object, or would lead to another path.
     """
-    filled = PLACE.sub(lambda place: _encoded(_text(place[1], values)), template)
-    path = re.split(r"[?#]", filled, maxsplit=1)[0]
-    if any(part in (".", "..") for part in path.split("/")):
-        raise Unfilled("an argument may not be '.' or '..' here")
-    return filled
+    path_ends = min((at for at in map(template.find, "?#") if at >= 0), default=len(template))
+    for part in template[:path_ends].split("/"):
+        # Many servers take %2F for a slash, and two slashes for one.
+        steps = re.split(r"[/\\]", PLACE.sub(lambda place: _text(place[1], values), part))
+        if PLACE.search(part) and any(step in ("", ".", "..") for step in steps):
+            raise Unfilled("an argument may not be empty, '.' or '..' here, and hold no such part between slashes")
+    return PLACE.sub(lambda place: _encoded(_text(place[1], values)), template)
 
 
 def body(template: object, values: Values) -> object:

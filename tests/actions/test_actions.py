@@ -219,7 +219,7 @@ def test_an_action_that_hangs_is_answered_for_and_its_thread_named(
     actions = make(desk.tool())
     actions.run(key(), "call_staff", {})
     assert "gave no answer within" in posts.wait(ActionEnded).reason
-    assert actions.snapshot()["stuck"] == {"kioskd-action-1": "call_staff"}
+    assert actions.snapshot()["stuck"] == {"kioskd-staff-call_staff-1": "call_staff"}
     desk.answer.set()
     assert actions.stop(PATIENCE_S)
     assert len(posts.of(ActionEnded)) == 1
@@ -462,3 +462,35 @@ def test_another_policy_for_a_contact_holds_for_the_look_and_for_the_move(
     fire.level = True
     actions.run(key("c3"), "open_door", {})
     assert posts.wait(ActionEnded, 2).ok
+
+
+def test_a_call_that_comes_while_the_relay_is_on_is_refused_and_not_done_later(
+    make: Make, posts: Any, line: Any
+) -> None:
+    # min_gap_s counts from the begin of a pulse, so a time that the visitor chose may be longer.
+    chosen = RelayAction(pin="GPIO27", seconds_from="seconds", longest_on_ms=20000, min_gap_s=0.1, pulse_ms=20)
+    actions = make(tool("open_door", relay=chosen), relays={"open_door": line})
+    actions.run(key("a"), "open_door", {"seconds": 0.5})
+    posts.wait(RelaySwitched)
+    actions.run(key("b"), "open_door", {"seconds": 0.5})
+    first = posts.wait(ActionEnded)
+    assert first.key == key("b") and "is being pulsed already" in first.reason
+    assert posts.wait(ActionEnded, 2).ok and line.rises == 1
+
+
+def test_the_fire_alarm_is_read_once_more_after_waiting_for_the_other_relay(
+    ledger: Ledger, posts: Any, line: Any
+) -> None:
+    fire, other = Contact(), type(line)("GPIO22")
+    up = tool("up", relay=RelayAction(pin="GPIO22", pulse_ms=20, min_gap_s=0.1))
+    down = tool("down", relay=RelayAction(pin="GPIO27", pulse_ms=20, never_with=("up",), apart_ms=400))
+    down = dataclasses.replace(down, policy=Policy(interlocks=(FIRE,)))
+    lines = {"up": other, "down": line}
+    actions = Actions([up, down], lines, {}, ledger, posts, "lobby", secret, contacts={"GPIO24": fire})
+    actions.run(key("a"), "up", {})
+    posts.wait(ActionEnded)
+    actions.run(key("b"), "down", {})
+    threading.Timer(0.1, setattr, (fire, "level", True)).start()
+    ended = posts.wait(ActionEnded, 2)
+    actions.stop(PATIENCE_S)
+    assert not ended.ok and "fire alarm" in ended.reason and line.rises == 0

@@ -94,3 +94,11 @@ def test_an_address_that_fails_is_asked_again_and_told_at_the_end(peer: Any) -> 
     found = waiting.wait_for(CALL)
     assert found.trouble == "nobody answered within 0.2 s (the answer's address answered HTTP 500.)"
     assert len(peer.requests) > 1
+
+
+def test_a_refused_token_does_not_close_the_ear_for_the_broker(peer: Any) -> None:
+    peer.always = peer.answer(401)
+    waiting = answering(token=lambda: "t", url=peer.url + "/{answer_id}", topic="a", within_s=20.0)
+    waiting.expect("a1")
+    threading.Timer(0.2, waiting.put, (said(answer_id="a1", answered_by="Anna"),)).start()
+    assert waiting.wait_for(CALL) == Taken("", "", "Anna")

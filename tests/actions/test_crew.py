@@ -126,3 +126,14 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_without_a_thread_for_its_bound_nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    crew, done = Crew("test-bound", 1, 0), threading.Event()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Timer, "start", none_left)
+        assert not crew.submit(Job("door", lambda: Outcome(True), lambda outcome: done.set(), 5.0))
+    assert crew.stop(5.0) and not done.is_set()

@@ -37,8 +37,8 @@ KEY = CallKey("e", "s", "c")
 def shop(posts: Any, line: Any) -> Iterator[Workshop]:
     crews = [Crew("test-hands", 1, 0)]
 
-    def own(name: str) -> Crew:
-        crews.append(Crew(name, 1, 0))
+    def own(name: str, threads: int = 1) -> Crew:
+        crews.append(Crew(name, threads, 0))
         return crews[-1]
 
     given = ({"door": line}, {}, posts, "lobby", str, threading.Event(), crews[0])
@@ -90,7 +90,7 @@ def test_a_relay_may_be_asked_for_so_many_seconds(shop: Workshop, line: Any) -> 
 def test_what_is_said_of_one_relay_keeps_both_apart(posts: Any, line: Any) -> None:
     crew = Crew("test-hands", 1, 0)
     lines = {"up": line, "down": type(line)("GPIO22")}
-    shop = Workshop(lines, {}, posts, "lobby", str, threading.Event(), crew, lambda name: crew, {})
+    shop = Workshop(lines, {}, posts, "lobby", str, threading.Event(), crew, lambda *name: crew, {})
     tools = [
         tool("up", relay=RelayAction(pin="GPIO27", pulse_ms=20, min_gap_s=0.0)),
         tool("down", relay=RelayAction(pin="GPIO22", pulse_ms=20, never_with=("up", "gone"), apart_ms=100)),
@@ -117,6 +117,12 @@ def test_staff_who_answer_are_waited_for_apart(shop: Workshop, peer: Any) -> Non
     answer = StaffAnswer(url=peer.url + "/{answer_id}", within_s=20.0)
     hand = make(shop, tool("call_staff", staff=StaffAction(url=peer.url, answer=answer)))
     assert hand.crew is not shop.workers and hand.do(KEY, {}).say == "Anna has answered."
+
+
+def test_neither_a_sensor_nor_the_goodbye_waits_for_a_webhook_that_hangs(shop: Workshop) -> None:
+    # Two calls at three attempts of five seconds each would hold both of the threads that all share.
+    hand = make(shop, tool("call_staff", staff=StaffAction(url="https://staff.example.org/call")))
+    assert hand.crew is not shop.workers
 
 
 @pytest.mark.parametrize(

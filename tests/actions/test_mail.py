@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import socket
 import socketserver
 import ssl
 import threading
@@ -177,6 +178,42 @@ def test_each_fault_is_a_sentence(make_sink: Any, verb: str, answer: str, why: s
     taken = mail(sink, "none", user="kiosk", timeout_s=0.5 if answer == "hang" else 10.0).call(CALL)
     assert why in taken.trouble and PASSWORD not in taken.trouble and sink.letters == []
     assert time.monotonic() - began < 9
+
+
+def server_that_says(what: bytes, every_s: float) -> tuple[socket.socket, threading.Event]:
+    """It takes one connection and says this again and again, from the begin."""
+    server, hung_up = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def talk() -> None:
+        line, _ = server.accept()
+        try:
+            while not hung_up.wait(every_s):
+                line.sendall(what)
+        except OSError:
+            hung_up.set()
+        line.close()
+
+    threading.Thread(target=talk, daemon=True).start()
+    return server, hung_up
+
+
+@pytest.mark.parametrize(
+    ("what", "every_s", "timeout_s"),
+    [(b"2", 0.05, 0.4), (b"220-" + b"x" * 4000 + b"\r\n", 0.0, 60.0)],
+    ids=["trickles", "talks on and on"],
+)
+def test_a_server_that_never_gets_to_the_point_is_left(what: bytes, every_s: float, timeout_s: float) -> None:
+    server, hung_up = server_that_says(what, every_s)
+    action = StaffEmail(
+        host="127.0.0.1", port=server.getsockname()[1], tls="none", timeout_s=timeout_s, from_="a@b.c", to=("d@e.f",)
+    )
+    began = time.monotonic()
+    try:
+        assert Mail("call_staff", action, None).call(CALL).trouble
+        assert time.monotonic() - began < 5.0
+    finally:
+        hung_up.set()
+        server.close()
 
 
 def test_one_address_that_is_refused_does_not_keep_the_letter_from_the_other(make_sink: Any, caplog: Any) -> None:

@@ -65,3 +65,10 @@ def test_a_kind_that_does_not_take_its_settings_makes_no_tool(monkeypatch: pytes
 def test_a_kind_that_nobody_brings_makes_no_tool() -> None:
     with pytest.raises(ValueError, match="no installed package brings the kind nothing"):
         Plugin("call_lift", PluginAction(kind="nothing"))
+
+
+def test_a_kind_that_ends_like_a_program_ends_only_its_call(brought: Callable[..., Plugin]) -> None:
+    def leave(given: Any) -> object:
+        raise SystemExit("no lift")
+
+    assert brought(leave).run(KEY, {}).reason == "call_lift: no lift."

@@ -148,3 +148,15 @@ def test_without_the_right_another_user_is_refused_at_the_start(monkeypatch: pyt
     monkeypatch.setattr(module, "may_change_user", lambda: False)
     with pytest.raises(ValueError, match="AmbientCapabilities"):
         program("/bin/true", user="games")
+
+
+def test_a_program_that_cannot_be_watched_is_not_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
+    def none_left(pid: int) -> int:
+        begun.append(pid)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(module.os, "pidfd_open", none_left)
+    outcome = program("/bin/sleep", "60").run(KEY, {})
+    assert "it cannot be watched: Too many open files" in outcome.reason and gone(begun[0])

@@ -227,3 +227,10 @@ def test_a_rival_that_is_welded_or_unreadable_keeps_the_other_off(line: Any, pos
     assert "may still be energised" in motor.up.pulse().reason
     assert "UP is on at the moment" in motor.down.pulse().reason
     assert motor.lines[1].rises == 0
+
+
+def test_the_gap_counts_from_the_pulse_and_not_from_the_wait_before_it(line: Any, posts: Any) -> None:
+    up, down = (Relay(type(line)(name), name, 0.01, gap_s, posts) for name, gap_s in (("UP", 0.0), ("DOWN", 0.3)))
+    up.never_with(down, 0.3)
+    assert up.pulse().ok and down.pulse().ok
+    assert "less than 0.3 s ago" in down.pulse().reason

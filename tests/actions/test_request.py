@@ -103,3 +103,15 @@ def test_what_is_told_is_bounded() -> None:
     assert json.loads(short) == {"status": 200, "answer": {"a": 1}}
     long = json.loads(told({"status": 200}, "answer", ["x" * 5000]))
     assert long["cut"] and len(long["answer"]) == MOST_TOLD
+
+
+def test_a_model_that_names_another_kiosk_is_not_believed(peer: Any) -> None:
+    # With additionalProperties a tool takes arguments that its owner has not named.
+    request(peer.url + "?by={kiosk}&call={call_id}").run(KEY, {"kiosk": "the vault", "call_id": "x"})
+    assert peer.requests[0][0].startswith("/call?by=lobby&call=call_1")
+
+
+def test_a_token_that_comes_back_in_other_characters_is_taken_out(peer: Any) -> None:
+    peer.script = [peer.answer(200, b'{"you sent": ["Bearer s3cr3t\\u002dt0ken"], "s3cr3t\\u002dt0ken": 1}')]
+    outcome = request(peer.url, lambda: TOKEN).run(KEY, {})
+    assert json.loads(outcome.result)["answer"] == {"you sent": ["Bearer ***"], "***": 1}

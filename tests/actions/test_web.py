@@ -58,6 +58,76 @@ def test_a_peer_that_trickles_does_not_outlive_the_deadline(peer: Any) -> None:
     assert time.monotonic() - began < 3.0
 
 
+def test_an_answer_that_trickles_and_ends_the_connection_does_not_outlive_the_deadline(peer: Any) -> None:
+    # Such an answer is read when the connection has forgotten its socket.
+    def trickle(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while not peer.closing.wait(0.05):
+            try:
+                request.wfile.write(b"x")
+            except OSError:
+                return
+
+    peer.script = [trickle]
+    began = time.monotonic()
+    assert ask(Wish(peer.url, 0.4)).cut == "its answer broke off."
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_peer_that_is_slow_to_begin_tls_is_asked_nothing_after_the_deadline(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, cert = certificate
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            line, _ = server.accept()
+            time.sleep(0.6)  # beyond the deadline
+            try:
+                with context.wrap_socket(line, server_side=True) as tls:
+                    heard.append(tls.recv(100))
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        error = refused(Wish(f"https://localhost:{server.getsockname()[1]}/", 0.4, method="POST", body=b"open"))
+        thread.join(10)
+    assert str(error) == "the service did not answer in time." and heard in ([], [b""])
+
+
+def test_a_name_with_many_dead_addresses_does_not_outlive_the_deadline(
+    peer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    waiting = [socket.socket() for _ in range(3)]
+    for one in waiting:  # nobody accepts: what dials it from here on is not answered at all
+        one.setblocking(False)
+        one.connect_ex(full.getsockname())
+    dead = (socket.AF_INET, socket.SOCK_STREAM, 6, "", full.getsockname())
+    alive = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", peer.server.server_address[1]))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [dead, dead, dead, dead])
+    began = time.monotonic()
+    assert "in time" in str(refused(Wish("http://localhost/", 0.4)))
+    assert time.monotonic() - began < 1.0
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [dead, alive])
+    assert ask(Wish("http://localhost/", 4.0)).status == 200, "the second one has a share of the time"
+    for one in (full, *waiting):
+        one.close()
+
+
+def test_an_address_in_numbers_is_dialled_at_the_port_of_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *where, **_: asked.append(where) or [])
+    refused(Wish("http://[::1]/x", 1.0))
+    refused(Wish("https://[fd00::5]/x", 1.0))
+    assert asked == [("::1", 80), ("fd00::5", 443)]
+
+
 @pytest.mark.parametrize(("code", "again"), [(400, False), (404, False), (429, True), (500, True), (503, True)])
 def test_a_bad_status_says_whether_to_ask_again(peer: Any, code: int, again: bool) -> None:
     peer.script = [peer.answer(code)]
@@ -141,7 +211,7 @@ def test_public_addresses(address: str) -> None:
 def test_no_timer_stays_behind(peer: Any) -> None:
     for _ in range(3):
         ask(Wish(peer.url, 30.0))
-    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    timers = [thread for thread in threading.enumerate() if thread.name == "kioskd-deadline"]
     for timer in timers:
         timer.join(10)
     assert not [timer for timer in timers if timer.is_alive()]

@@ -332,6 +332,7 @@ class Mute:
     """Says yes to whoever comes, and then nothing any more."""
 
     def __init__(self) -> None:
+        self.then = b""  # said after that
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -345,8 +346,12 @@ class Mute:
         with line:
             line.recv(4096)
             line.sendall(b"\x20\x02\x00\x00")  # CONNACK, accepted (MQTT 3.1.1 section 3.2)
-            while line.recv(65536):
-                pass
+            try:
+                line.sendall(self.then)
+                while line.recv(65536):
+                    pass
+            except OSError:
+                pass  # the kiosk hung up, as it may
 
     def close(self) -> None:
         self._listening.close()
@@ -369,3 +374,19 @@ def test_a_broker_that_confirms_nothing_is_not_waited_for_and_not_fed_without_en
     taken = sum(broker.publish("a", b"x") for _ in range(MOST_WAITING * 3))
     assert MOST_WAITING - 1 <= taken < MOST_WAITING * 2, "those on their way, and those that wait"
     assert broker.snapshot()["dropped"] == MOST_WAITING * 3 - taken
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        b"\x30\xff\xff\xff\x7f" + b"x" * 1000,  # PUBLISH of 256 MB (MQTT 3.1.1 section 2.2.3)
+        b"\x30\x05\x00\x01ahi" * 5000,
+        b"".join(b"\x34\x07\x00\x01a" + mid.to_bytes(2, "big") + b"hi" for mid in range(1, 300)),  # QoS 2
+    ],
+    ids=["too long", "too many", "never ended"],
+)
+def test_a_broker_that_floods_is_left(mute: Mute, connect: Any, world: World, flood: bytes) -> None:
+    mute.then = flood
+    broker = connect(mute.port)
+    broker.start()
+    assert "it is left, and tried again later" in world.turned(PartState.FAILED)

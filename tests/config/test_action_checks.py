@@ -146,6 +146,8 @@ def test_what_has_no_effect_is_a_warning(keys: dict[str, Any], key: str) -> None
         ({"headers": {"Host": "h"}}, "headers.Host", "set by kioskd itself"),
         ({"headers": {"X Y": "1"}}, "headers", "not the name of a header"),
         ({"headers": {"X-Y": "a\nb"}}, "headers.X-Y", "one line"),
+        ({"headers": {"X-Y": "5 €"}}, "headers.X-Y", "plain ASCII"),
+        ({"url": "https://h.example/türen"}, "url", "percent-encoded"),
         ({"headers": {"X-Y": "{name}"}}, "headers.X-Y", "address and body only"),
         ({"headers": {"X-Y": "sk-abcdefgh1234"}}, "headers.X-Y", "looks like a secret"),
         ({"pointer": "a"}, "pointer", "is no JSON pointer"),

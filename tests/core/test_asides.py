@@ -58,6 +58,15 @@ def test_a_visitor_who_speaks_again_is_not_done(bench: Any) -> None:
     assert bench.s.wanted and bench.s.ending is None
 
 
+def test_the_answer_to_a_visitor_who_spoke_again_is_no_farewell(bench: Any) -> None:
+    asked_to_end(bench)
+    bench.wait(1.0)
+    bench.says()
+    bench.answers("r-more")
+    bench.wait(0.1)
+    assert bench.s.wanted and bench.s.ending is None and "end" not in bench.timers
+
+
 def test_a_call_of_another_session_ends_nothing(bench: Any) -> None:
     bench.says()
     bench(EndAsked(CallKey("e", "s0", "c1"), 15.0))

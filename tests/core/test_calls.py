@@ -267,11 +267,12 @@ def test_a_quick_end_of_a_long_action_is_its_one_output(bench: Any, with_tool: A
     assert bench.of(ef.SendText) == []
 
 
-def test_a_short_action_is_never_said_to_be_working(bench: Any) -> None:
+def test_a_short_action_that_hangs_is_answered_in_time_too(bench: Any) -> None:
     bench.says()
     key = bench.asks(tool="ring_bell")
     bench(ev.IntentCommitted(key, True))
-    assert f"act:{key}" in bench.timers and f"work:{key}" not in bench.timers
+    (output,) = bench.of(ef.SendOutput, bench.wait(4.1))
+    assert output.key == key and json.loads(output.output)["status"] == "working"
 
 
 def test_the_late_result_of_a_session_that_is_gone_is_told_to_nobody(bench: Any, with_tool: Any) -> None:
@@ -280,6 +281,13 @@ def test_the_late_result_of_a_session_that_is_gone_is_told_to_nobody(bench: Any,
     bench(ev.SessionEnded("s1", 1006, "gone"))
     caused = bench(ev.ActionEnded(key, True, "", "", ""))
     assert bench.of(ef.SendText, caused) == [] and bench.of(ef.RecordOutcome, caused)[0].outcome == "done"
+
+
+def test_what_a_service_or_a_program_answers_is_kept_nowhere(bench: Any, with_tool: Any) -> None:
+    key = slow(bench, with_tool)
+    caused = bench(ev.ActionEnded(key, True, '{"output": "room 12, code 4711"}', "", ""))
+    kept = [effect for effect in caused if not isinstance(effect, (ef.SendOutput, ef.SendText))]
+    assert "4711" in str(caused) and "4711" not in str(kept)
 
 
 def test_who_pressed_for_help_hears_who_comes_from_the_house_itself(bench: Any) -> None:
