@@ -91,9 +91,12 @@ def spared(pin: str, config: str, chips: Chips) -> str:
     Raises:
         LineError: there is no such line.
     """
+    from kioskd.config.loader import load
     from kioskd.lines.naming import LineError
 
     place = chips.find(pin)
+    if os.path.lexists(config) and load(config).config is None:
+        return f"{config} cannot be read or has mistakes, so nobody knows which lines move (kioskd check {config})"
     for used, by in relays(config):
         try:
             if chips.find(used)[:] == place[:]:

@@ -50,7 +50,9 @@ def tell_problems(house: House) -> None:
 def open_loudness(house: House) -> Loudness:
     """How loud answers are, as it was before the restart."""
     config = house.config
-    loudness = Loudness(config.ops.state_dir, config.audio.volume, config.panel.volume.remember)
+    volume = config.panel.volume
+    bounds = (volume.least, volume.most)
+    loudness = Loudness(config.ops.state_dir, config.audio.volume, volume.remember, bounds=bounds)
     house.closes("loudness", lambda: loudness.stop(THREAD_END_S))
     house.machine.state.volume = loudness.volume
     return loudness

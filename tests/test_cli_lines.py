@@ -54,6 +54,20 @@ def test_the_line_of_a_relay_is_spared_unless_asked(tmp_path: Path, config: str,
     assert kioskd(wires, pin, "-c", config, "--move-relay").returncode == 0
 
 
+@pytest.mark.parametrize("mistake", ["kiosk: {no_such_key: 1}\n", "\tthis is no YAML\n"])
+def test_a_file_with_a_mistake_spares_every_line_because_nobody_knows_its_relays(
+    tmp_path: Path, config: str, mistake: str
+) -> None:
+    """A slip of the owner's pen must not open the door."""
+    wires = Wires.make(tmp_path / "gpiochip0")
+    with open(config, "a") as file:
+        file.write(mistake)
+    done = kioskd(wires, "GPIO27", "-c", config)
+    assert done.returncode == EXIT_REFUSED and f"kioskd check {config}" in done.stderr
+    assert wires.moves(27) == []
+    assert kioskd(wires, "GPIO22", "-c", config, "--move-relay").returncode == 0
+
+
 def test_a_relay_of_a_daemon_that_runs_by_another_file_is_spared_too(tmp_path: Path, config: str) -> None:
     wires = Wires.make(tmp_path / "gpiochip0")
     facts = {"pins": "gpio", "relays": [{"pin": "GPIO22", "place": "pinctrl-bcm2711:22", "active": "high"}]}

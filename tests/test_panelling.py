@@ -13,7 +13,7 @@ import pytest
 from kioskd import report
 from kioskd.app import House
 from kioskd.boot import Source
-from kioskd.config.panel import Button, Contact, Help, Lamp, Panel, PushButton, Strip, Switch
+from kioskd.config.panel import Button, Contact, Help, Lamp, Panel, PushButton, Strip, Switch, Volume
 from kioskd.config.sections import Action, Audio, Config, Endpoint, Kiosk, Ops, Policy, RelayAction, Talk, Tool
 from kioskd.lines.strip import NoBus, Strip as Lamps
 
@@ -93,6 +93,18 @@ def test_a_volume_button_is_heard_at_once_and_after_a_restart(tmp_path: Path) ->
     volume = in_house(tmp_path, softer)
     assert volume == pytest.approx(0.708, abs=0.001), "3 dB"
     assert in_house(tmp_path, again) == (volume, volume, volume)
+
+
+@pytest.mark.parametrize(("kept", "heard"), [(0.0, 0.1), (0.05, 0.1), (0.9, 0.8)])
+def test_a_kept_volume_is_within_the_owners_bounds(tmp_path: Path, kept: float, heard: float) -> None:
+    """The model set it to nothing, or the owner narrowed panel.volume since: the kiosk is heard again all the same."""
+    (tmp_path / "volume.json").write_text(json.dumps({"volume": kept, "configured": 1.0}))
+
+    async def play(house: House) -> tuple[float, float]:
+        return house.machine.state.volume, house.playback._mixer._volumes["service"]
+
+    narrowed = dataclasses.replace(PANEL, volume=Volume(least=0.1, most=0.8))
+    assert in_house(tmp_path, play, narrowed) == (heard, heard)
 
 
 def test_the_help_button_moves_its_tool_once_through_policy_and_ledger(tmp_path: Path) -> None:

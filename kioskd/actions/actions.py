@@ -82,6 +82,8 @@ class Actions:
         self._counts = {"done": 0, "failed": 0, "refused_twice": 0, "refusals_unwritten": 0, "decisions_unwritten": 0}
         self._intents: set[CallKey] = set()  # written, and their endings not yet. Loop only, as the next ones
         self._rows, self._rationed = Ration(MOST_ROWS, ROW_S), Ration(MOST_LINES, LINE_S)
+        # Of its own: a service that fills the other must not hide that somebody opened the housing.
+        self._rattling = Ration(MOST_LINES, LINE_S)
         self._folded = Folded(FOLDED_S)
         self._classes = {tool.name: tool.class_ for tool in tools}
         guarded = [tool for tool in tools if tool.policy.interlocks]
@@ -135,12 +137,13 @@ class Actions:
 
     def audit(self, what: str, data: Mapping[str, object]) -> None:
         """A line for the audit trail; of what moves nothing only as many as ``MOST_LINES`` says, then their number."""
-        now, verdict = time.monotonic(), data.get("verdict")
-        still = verdict in ("refuse", "confirm") or self._classes.get(str(data.get("tool", ""))) in STILL
-        folded = still and not self._rationed.take(now)
+        now, verdict, contact = time.monotonic(), data.get("verdict"), what == "contact"
+        still = contact or verdict in ("refuse", "confirm") or self._classes.get(str(data.get("tool", ""))) in STILL
+        folded = still and not (self._rattling if contact else self._rationed).take(now)
         if folded:
             self._counts["decisions_unwritten"] += 1
-            self._folded.add(f"{str(data.get('tool', ''))[:64]} {verdict or what} {data.get('code', '')}".strip(), now)
+            name = str(data.get("contact" if contact else "tool", ""))[:64]
+            self._folded.add(f"{name} {verdict or what} {data.get('code', '')}".strip(), now)
         if not still or self._folded.due(now):
             self._tell_folded(now)
         if not folded:
@@ -257,11 +260,16 @@ class Actions:
         """Its interlocks once more, right before it moves: writing the intent down took time."""
         if tool.name not in self._interlocks:
             return hand
-        if tool.name in self._relays:
-            self._relays[tool.name].before = lambda: self._interlocks[tool.name].read().reason
 
         def do(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
             read = self._interlocks[tool.name].read()
             return hand.do(key, arguments) if read.ok else failed(read.reason)
 
+        def last_word() -> str:
+            read = self._interlocks[tool.name].read()
+            return "" if read.ok else read.reason
+
+        relay = self._relays.get(tool.name)
+        if relay is not None:
+            relay.last_word = last_word  # it may wait a minute for its rivals (apart_ms), and a fire does not
         return Hand(do, hand.crew, hand.bound_s)

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 # A driver that fails to release gets this many tries, this far apart; a guess: a busy bus recovers in milliseconds.
 RELEASE_TRIES = 5
 RELEASE_PAUSE_S = 0.02
+# After those it is tried again this often, for as long as it takes: whatever else releases it (its fuse, an owner who
+# puts the bus right), status must not go on saying that it is on. A guess.
+STUCK_PAUSE_S = 2.0
 # ``stop`` does not wait longer than this for a thread that is inside the line.
 LOCK_S = 0.2
 # The bound of ``longest_on_ms`` in the configuration, held here once more.
@@ -59,17 +62,19 @@ class Relay:
         self._min_gap_s = min_gap_s
         self._post = post
         self._clock = clock
+        # Asked when its rivals have been waited for, in the thread that pulses: empty, or why it must not be on.
+        self.last_word: Callable[[], str] = str
         self._stopping = threading.Event()
         self._longest_s = longest_s
         self._rivals: dict[Relay, float] = {}  # never on together with this one, and how long apart
         self._off_at: float | None = None
-        # Asked when it had to wait for its rivals: what forbids it by now (its interlocks); empty: nothing.
-        self.before: Callable[[], str] = str
         self._tell_lock = threading.Lock()
         self._line_lock = threading.Lock()
         self._running = False
         self._told_on = False
         self._stuck = ""
+        self._mending = False
+        self._mend_lock = threading.Lock()
         self._last_at: float | None = None
         self.pulses = 0
         self.refused = 0
@@ -153,16 +158,14 @@ class Relay:
 
         This relay is taken by now, so none of them can be energised meanwhile.
         """
-        waited = False
         for rival, apart_s in self._rivals.items():
             left_s = 0.0 if rival._off_at is None else rival._off_at + apart_s - self._clock()
             if left_s > 0.0:
-                waited = True
                 self._stopping.wait(left_s)
         for rival in self._rivals:
             if rival._reads_on(otherwise=True):
                 return f"{rival._name} reads energised, or cannot be read; {self._name} is never on together with it."
-        return self.before() if waited else ""
+        return self.last_word() if self._rivals else ""
 
     def _energise(self) -> str:
         trouble = ""
@@ -215,8 +218,45 @@ class Relay:
         if stuck == self._stuck:
             return
         self._stuck = stuck
+        if stuck:
+            self._begin_mending()
         state = PartState.FAILED if stuck else PartState.RUNNING
         self._post(PartChanged(f"relay {self._name}", state, f"{stuck} Cut its supply by hand." if stuck else ""))
+
+    def _begin_mending(self) -> None:
+        with self._mend_lock:
+            if self._mending or self._stopping.is_set():
+                return
+            try:
+                threading.Thread(target=self._mend, name=f"kioskd-mend-{self._name}", daemon=True).start()
+                self._mending = True
+            except RuntimeError as error:
+                # The line's fuse goes on, and the next pulse tries again.
+                log.error("no thread can be had to go on releasing %s: %s", self._name, error)
+
+    def _mend(self) -> None:
+        """Until the line lets go, or kioskd ends: then the helper does it."""
+        while not self._stopping.wait(STUCK_PAUSE_S):
+            with self._line_lock:
+                if self._stuck and not self._running:  # a pulse of its own releases it
+                    self._try_again()
+            with self._mend_lock:
+                if not self._stuck:
+                    self._mending = False
+                    return
+
+    def _try_again(self) -> None:
+        try:
+            self._line.off()
+            stuck = self._line.is_on
+        except Exception as error:
+            # As in ``_release``, which has logged the first of these.
+            log.debug("%s still cannot be released: %s", self._name, error)
+            return
+        if not stuck:
+            log.warning("%s has let go", self._name)
+            self._show_stuck("")
+            self._tell(False)
 
     def _tell(self, on: bool) -> None:
         with self._tell_lock:

@@ -152,7 +152,7 @@ class CueAction:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeAction:
-    """Set how loud the kiosk speaks, until it is started again."""
+    """Set how loud the kiosk speaks; it is kept over a restart, as panel.volume says."""
 
     percent_from: str | None = option("name of an argument from 0 to 100", None)
     percent: float | None = option("or always this", None, low=0, high=100)

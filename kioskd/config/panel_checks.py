@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Iterator
 
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import words
-from kioskd.config.panel import Button, Help, Panel, PushButton, deeds_of
+from kioskd.config.panel import Button, Help, Panel, PushButton, Strip, deeds_of
 from kioskd.config.pins import line_of, pins
 from kioskd.config.sections import Config, Tool
+from kioskd.core.arguments import check
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SPI0 = ("GPIO9", "GPIO10", "GPIO11")  # data in, data out, clock; its select lines may be free
+# The event loop shifts the bits out itself, and link and confirmations wait for it meanwhile. A guess: 300 lamps at
+# 4 MHz take half of it.
+LONGEST_STRIP_S = 0.005
 # What status and kioskctl panel call other things.
 TAKEN = ("talk", "mute", "lamp", "contacts", "troubles")
 
@@ -121,6 +126,18 @@ def _help_tool(wanted: Help, tool: Tool) -> Iterator[Finding]:
     extra = [name for name in wanted.arguments if name not in known] if isinstance(known, dict) else []
     if extra:
         yield Finding(f"{at}.arguments", f"{tool.name} does not take {words(extra, 'and')}")
+    if not (missing or extra):
+        yield from _help_values(wanted, tool)
+
+
+def _help_values(wanted: Help, tool: Tool) -> Iterator[Finding]:
+    """As the button will ask: a value of another type would be found out by whoever needs help."""
+    try:
+        problem = check(tool.parameters, json.dumps(dict(wanted.arguments))).problem
+    except (TypeError, ValueError, RecursionError):
+        problem = "this cannot be written as JSON"
+    if problem:
+        yield Finding("panel.help.arguments", f"{tool.name} does not take this: {problem}")
 
 
 def _volume(config: Config, lines: Lines) -> Iterator[Finding]:
@@ -159,6 +176,10 @@ def _lamp(config: Config, lines: Lines) -> Iterator[Finding]:
         yield Finding(at, "has a strip and lines; give exactly one of them", (*needs, "panel.lamp.strip"))
     elif lamp.strip is not None and not lamp.strip.spi.startswith("/dev/"):
         yield Finding("panel.lamp.strip.spi", "must be the device file of an SPI bus, as /dev/spidev0.0")
+    elif lamp.strip is not None and strip_s(lamp.strip) > LONGEST_STRIP_S:
+        took, most = (f"{1000 * seconds:.0f} ms" for seconds in (strip_s(lamp.strip), LONGEST_STRIP_S))
+        sentence = f"{lamp.strip.count} lamps take {took} of the kiosk's time whenever they change; {most} are the most"
+        yield Finding("panel.lamp.strip.speed_hz", sentence, ("panel.lamp.strip.count",))
     elif lamp.single is not None and given:
         yield Finding(at, f"has single and {words(given, 'and')}; it is either one lamp or three", needs)
     elif lamp.single is None and not given and lamp.strip is None:
@@ -167,6 +188,11 @@ def _lamp(config: Config, lines: Lines) -> Iterator[Finding]:
         yield Finding(
             at, f"has {words(given, 'and')} but not {words(missing, 'and')}; a colour lamp needs three", needs
         )
+
+
+def strip_s(strip: Strip) -> float:
+    """So long a strip's bits are on the bus: 32 for each lamp, and what stands before and behind (lines/strip.py)."""
+    return 8 * (4 * strip.count + 8 + strip.count / 16) / strip.speed_hz
 
 
 def _bus(config: Config, lines: Lines) -> Iterator[Finding]:

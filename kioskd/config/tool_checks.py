@@ -110,6 +110,10 @@ def _policy(at: str, tool: Tool, config: Config) -> Iterator[Finding]:
         if policy.hold_ms >= policy.confirm_s * 1000:
             sentence = f"nobody can hold {policy.hold_ms} ms within confirm_s ({number(policy.confirm_s)} s)"
             yield Finding(f"{here}.hold_ms", sentence, (f"{here}.confirm_s",))
+        if policy.hold_ms >= config.talk.longest_turn_s * 1000:
+            longest = number(config.talk.longest_turn_s)
+            sentence = f"a button held for {longest} s is stuck and confirms nothing (talk.longest_turn_s)"
+            yield Finding(f"{here}.hold_ms", sentence, ("talk.longest_turn_s",))
     elif tool.class_ == "access" and not confirms(tool):
         yield from _unconfirmed(here, tool, judged)
     if policy.access_without_confirmation and (tool.class_ != "access" or confirms(tool)):

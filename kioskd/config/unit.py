@@ -31,6 +31,7 @@ MADE = {
     "ConfigurationDirectory": "/etc",
 }
 _CREDENTIALS = ("LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted")
+HELPER = "kioskd.lines.safe"  # what ExecStopPost= runs; the next word is where it looks
 _YES = ("yes", "true", "on", "1")
 
 Directives = Mapping[str, Sequence[str]]
@@ -50,6 +51,7 @@ class Unit:
         user: who it runs as.
         groups: which it is in beside its own.
         devices: the devices that it may use, beside the harmless ones; None: all.
+        facts: where ExecStopPost= looks for the relays that it releases; empty: it releases none.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Unit:
     user: str = "kioskd"
     groups: tuple[str, ...] = ()
     devices: tuple[str, ...] | None = None
+    facts: str = ""
 
     def may_write(self, path: str) -> bool:
         """Whether its sandbox lets a file or folder be written."""
@@ -80,6 +83,7 @@ SHIPPED = Unit(
     variables=frozenset({"LG_WD", "OPENBLAS_NUM_THREADS"}),
     groups=("audio", "gpio", "kioskd-admin"),
     devices=("char-alsa", "char-gpiochip"),
+    facts="/run/kioskd/lines.json",
 )
 
 
@@ -163,6 +167,7 @@ def unit(path: str, given: Directives) -> Unit:
         last("User") or "root",
         tuple(words("SupplementaryGroups")),
         _devices(given),
+        next((word for word, before in zip(words("ExecStopPost")[1:], words("ExecStopPost")) if before == HELPER), ""),
     )
 
 

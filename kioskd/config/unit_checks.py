@@ -12,7 +12,7 @@ from kioskd.config.checks import secret_refs
 from kioskd.config.findings import Finding
 from kioskd.config.keys import words
 from kioskd.config.sections import Config, SecretRef
-from kioskd.config.unit import Unit
+from kioskd.config.unit import SHIPPED, Unit
 
 EDIT = "below [Service] with systemctl edit kioskd"
 # Where a unit would make a folder by itself, and give it to the daemon's user.
@@ -35,6 +35,8 @@ def unit_findings(config: Config, unit: Unit) -> Iterator[Finding]:
     if bus:
         sentence = f"the systemd unit does not let kioskd use the SPI bus: add {' and '.join(bus)} {EDIT}"
         yield Finding("panel.lamp.strip", sentence, warning=True)
+    if _relays(config) and os.path.dirname(unit.facts) != os.path.normpath(config.ops.runtime_dir):
+        yield Finding("ops.runtime_dir", _unreleased(config, unit), warning=True)
     for path, ref in secret_refs(config):
         for source, sentence in _secret(ref, unit):
             yield Finding(f"{path}.{source}", sentence, warning=True)
@@ -66,6 +68,22 @@ def _bus(config: Config, unit: Unit) -> list[str]:
     closed = unit.devices is not None and not {"char-spidev", lamp.strip.spi} & set(unit.devices)
     stranger = unit.user != "root" and "spi" not in unit.groups
     return ["DeviceAllow=char-spidev rw"] * closed + ["SupplementaryGroups=spi"] * stranger
+
+
+def _relays(config: Config) -> bool:
+    """Whether a line of this machine moves something."""
+    bells = (tool.action.staff.bell for tool in config.tools if tool.action.staff is not None)
+    relays = any(tool.action.relay is not None for tool in config.tools)
+    return config.panel.pins == "gpio" and (relays or any(bell is not None and bell.pin is not None for bell in bells))
+
+
+def _unreleased(config: Config, unit: Unit) -> str:
+    folder = os.path.normpath(config.ops.runtime_dir)
+    looks = f"looks for the relays in {unit.facts}, and kioskd writes" if unit.facts else "does not look for those in"
+    return (
+        f"ExecStopPost of the systemd unit {looks} {folder}/lines.json: a relay that is on when kioskd is killed stays "
+        f"on; use {os.path.dirname(unit.facts or SHIPPED.facts)}, or give the unit an ExecStopPost that names that file"
+    )
 
 
 def _below(unit: Unit) -> str:

@@ -17,7 +17,7 @@ class CueAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class VolumeAsked(Event):
-    """An action wants the kiosk to speak at ``level``, 0.0 to 1.0, until it is started again."""
+    """An action wants the kiosk to speak at ``level``, 0.0 to 1.0, from now on."""
 
     level: float
 

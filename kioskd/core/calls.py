@@ -247,6 +247,12 @@ def cancel_calls(s: State, why: str, which: Callable[[CallState], bool]) -> None
         finish(s, call, "cancelled", "", why, None)
 
 
+def spoken_for(call: CallState) -> bool:
+    """Whether who speaks over the kiosk, or mutes it, takes the call back. Not so a press of the help button: whoever
+    calls for help goes on talking, and may well mute. Only a hand that it waits for is not awaited any more."""
+    return call.key.endpoint != PANEL or call.state is Call.CONFIRMING
+
+
 # -- answers -------------------------------------------------------------------------------------
 
 

@@ -39,8 +39,15 @@ def press(s: State, call: CallState, at: float, now: float) -> None:
     s.pending_press = at
     # From now on, when the contact has settled, and not from its edge: the edge of a finger that leaves has settled too
     # by then, and no shorter press confirms.
-    wait_for_hold(s, now + call.tool.policy.hold_ms / 1000)
+    wait_for_hold(s, now + call.tool.policy.hold_ms / 1000 + leaves_later_s(s))
     s.note("tool", "the button is held to confirm", tool=call.tool.name)
+
+
+def leaves_later_s(s: State) -> float:
+    """So much later at most than a press is known that the finger left: a press is known after glitch_ms, its end after
+    debounce_ms, and glitch_ms more where interference closed the contact just then (panel/button.py)."""
+    talk = s.config.panel.talk
+    return 0.0 if talk is None or talk.glitch_ms >= talk.debounce_ms else talk.debounce_ms / 1000
 
 
 def wait_for_hold(s: State, at: float) -> None:

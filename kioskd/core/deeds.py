@@ -12,7 +12,7 @@ from kioskd.config.panel import deeds_of
 from kioskd.core import calls, examining, turns
 from kioskd.core import panel_events as pe
 from kioskd.core.arguments import check
-from kioskd.core.confirmation import stop_holding
+from kioskd.core.confirmation import stop_holding, takes_press
 from kioskd.core.effects import Audit, SetVolume
 from kioskd.core.events import ToolAsked
 from kioskd.core.muting import SOFT, mute_by
@@ -28,7 +28,8 @@ def gestured(s: State, e: pe.Gestured, now: float) -> None:
     if deed is None or s.stopping:
         return
     if e.name == TALK:
-        if s.confirming is not None or e.began <= s.taken_press:
+        waits = s.confirming
+        if (waits is not None and takes_press(waits)) or e.began <= s.taken_press:
             return  # the confirmation has taken this press, or will
         hush(s)
     examining.disturb(s, f"the button {e.name} was pressed")

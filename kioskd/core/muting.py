@@ -27,7 +27,7 @@ def mute_by(s: State, signal: MuteSignal) -> None:
         turns.leave_turn(s, Signal.HUSHED)
         # What was said before and waits for a session must not go up behind the back of who muted.
         s.emit(DropUplink("the kiosk is muted"))
-        calls.cancel_calls(s, "muted", lambda call: True)
+        calls.cancel_calls(s, "muted", calls.spoken_for)
         recording.end(s, "the kiosk is muted: there is nothing to record")
 
 

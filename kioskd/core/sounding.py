@@ -7,7 +7,7 @@ itself follows from the state (machine.py), so that no way out of DUCKED can lea
 from __future__ import annotations
 
 from kioskd.core import events as ev
-from kioskd.core.calls import cancel_calls
+from kioskd.core.calls import cancel_calls, spoken_for
 from kioskd.core.effects import CancelResponse, CutPlayback, TruncateResponse
 from kioskd.core.regions import PLAYING, RESPONSE, Signal, move
 from kioskd.core.state import State
@@ -19,7 +19,7 @@ def barge_in(s: State, why: str) -> None:
     s.emit(CutPlayback(s.sounding_id))
     if s.response is Response.STREAMING:
         s.emit(CancelResponse(s.session, s.response_id))
-    cancel_calls(s, "the visitor spoke over it", lambda call: True)
+    cancel_calls(s, "the visitor spoke over it", spoken_for)
     s.note("speech", f"cut: {why}")
 
 

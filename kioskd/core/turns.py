@@ -57,7 +57,12 @@ def unwant(s: State, reason: str) -> None:
 
 
 def leave(s: State, reason: str) -> None:
-    """The visitor is done: what they said and no session has taken must not wait for the next visitor's."""
+    """The visitor is done: what they said and no session has taken must not wait for the next visitor's.
+
+    Nor does what was asked for in it: the link takes its time to close the session, and a hand, a code or staff would
+    still open the door meanwhile.
+    """
+    cancel_calls(s, reason, lambda call: call.key.session == s.session)
     unwant(s, reason)
     s.emit(DropUplink(reason))
 

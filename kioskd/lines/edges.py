@@ -74,8 +74,15 @@ class EdgeReader:
             except OSError as error:
                 # A chip that was pulled out is readable for ever: without this the thread would spin.
                 self._selector.unregister(fd)
-                watched.lost(error)
+                self._lose(watched, error)
             except Exception:
                 # The boundary of this thread: one bad callback must not make every other line deaf.
                 self.errors += 1
                 log.exception("a GPIO callback failed")
+
+    def _lose(self, watched: Watched, error: OSError) -> None:
+        try:
+            watched.lost(error)
+        except Exception:
+            self.errors += 1  # as above
+            log.exception("a GPIO line is lost, and nobody could be told")

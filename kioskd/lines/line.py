@@ -151,6 +151,7 @@ class RelayLine:
             self.fuse.arm()  # before it moves: a driver may never return from moving it
             with speaking_of(self._name):
                 self.device.on()
+            self.fuse.arm()  # once more: where the driver was that late, it has blown meanwhile
         finally:
             self._lock.release()
 
@@ -165,7 +166,8 @@ class RelayLine:
             if not self._closed:
                 with speaking_of(self._name):
                     self.device.off()
-                self.fuse.disarm()
+                if got:  # else somebody is inside ``on``, and a driver that is late energises the line after this
+                    self.fuse.disarm()
         finally:
             if got:
                 self._lock.release()

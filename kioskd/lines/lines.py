@@ -259,8 +259,9 @@ class Lines:
         for line in [*self._others, *(relay for relay, _ in self._relays.values())]:
             try:
                 line.close()
-            except LineError as error:
-                log.error("%s", error)
+            except Exception as error:
+                # The last resort, as above: one line that cannot be given back must not keep the others.
+                log.error("a line could not be closed: %s", error)
         self._source.close()
 
     # -- status ----------------------------------------------------------------------------------

@@ -43,46 +43,46 @@ def release(facts_path: str, chips: Callable[[], Chips] = machine_chips, out: Te
     tell = out or sys.stderr
     try:
         with open(facts_path, encoding="utf-8") as file:
-            relays = _relays(json.load(file))
+            relays, failures = _relays(json.load(file))
     except FileNotFoundError:
         print(f"{facts_path} is not there: kioskd opened no relay, nothing to release.", file=tell)
         return OK
     except (OSError, ValueError) as error:
         print(f"{facts_path} cannot be read, so no relay was released: {error}", file=tell)
         return FAILED
-    failures = [sentence for relay in relays if (sentence := _release(relay, chips))]
+    failures += [sentence for relay in relays if (sentence := _release(relay, chips))]
     for sentence in failures:
         print(sentence, file=tell)
     return FAILED if failures else OK
 
 
-def _relays(facts: Any) -> list[tuple[str, bool]]:
-    """(line, the level that releases it) of each relay; none of a simulated panel."""
+def _relays(facts: Any) -> tuple[list[tuple[str, bool]], list[str]]:
+    """(line, the level that releases it) of each relay, none of a simulated panel; and what is wrong with others."""
     try:
-        if facts["pins"] == "simulated":
-            return []
-        return [(relay["place"] or relay["pin"], _inactive(relay["active"])) for relay in facts["relays"]]
+        told = [] if facts["pins"] == "simulated" else list(facts["relays"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"these are no facts about relays ({error!r})") from error
-
-
-def _inactive(active: str) -> bool:
-    if active not in ("high", "low"):
-        raise ValueError(f"active is {active!r}, neither high nor low")
-    return active == "low"
+    relays, failures = [], []
+    for one in told:
+        try:
+            relays.append((str(one["place"] or one["pin"]), {"high": False, "low": True}[one["active"]]))
+        except (KeyError, TypeError):
+            failures.append(f"A relay was not released: {one!r} names no line and level.")
+    return relays, failures
 
 
 def _release(relay: tuple[str, bool], chips: Callable[[], Chips]) -> str:
     """Empty when it was released, else why not."""
     pin, level = relay
-    if chips is machine_chips and kernel.drive(pin, level):
-        return ""
     try:
+        if chips is machine_chips and kernel.drive(pin, level):
+            return ""
         all_chips = chips()
         from kioskd.lines.chips import Wish
 
         all_chips.request(pin, Wish("output", level=level)).release()
-    except OSError as error:
+    except Exception as error:
+        # The last resort: whatever a library throws, the other doors are open too.
         return f"A relay was not released: {error}"
     return ""
 

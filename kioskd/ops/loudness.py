@@ -28,6 +28,8 @@ class Loudness:
         state_dir: the folder, which survives a restart.
         configured: what ``audio.volume`` says now.
         remember: keep it at all.
+        bounds: what was kept counts within these (``panel.volume``): the model may have set less, or the owner narrowed
+            them since, and a kiosk that nobody hears must not stay so.
         write: replaces the file (for tests of a disk that fails).
 
     Attributes:
@@ -43,6 +45,7 @@ class Loudness:
         remember: bool = True,
         write: Callable[[str, dict[str, float]], None] | None = None,
         retry_s: float = RETRY_S,
+        bounds: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         path = os.path.join(state_dir, NAME)
         self.configured, self._remember = configured, remember
@@ -53,7 +56,7 @@ class Loudness:
         kept, self._scribe.problem = read(path, configured) if remember else (None, "")
         if self.problem:
             log.warning("%s", self.problem)
-        self.volume = configured if kept is None else kept
+        self.volume = configured if kept is None else min(bounds[1], max(bounds[0], kept))
 
     @property
     def problem(self) -> str:

@@ -23,7 +23,8 @@ class Debounce:
     Args:
         settle_s: shorter stays are glitches (bouncing, EMI).
         level: how the contact stands at the start.
-        rise_s: the same for going up to True, where that must be known sooner; None: as long.
+        rise_s: the same for going up to True, where that must be known sooner; None: as long. A return to True that is
+            shorter takes no way down back: interference that closes the contact now and then holds no button.
     """
 
     def __init__(self, settle_s: float, level: bool, rise_s: float | None = None) -> None:
@@ -31,6 +32,7 @@ class Debounce:
         self._rise_s = settle_s if rise_s is None else min(rise_s, settle_s)
         self.level = level
         self.since: float | None = None  # since when the contact is at the other level
+        self._back: float | None = None  # ... and since when it is at the old one again, which may be interference
         self.glitches = 0
 
     def edge(self, level: bool, at: float) -> Change | None:
@@ -41,16 +43,23 @@ class Debounce:
         """
         settled = self.settle(at)
         if level == self.level and self.since is not None:
-            self.since = None
-            self.glitches += 1
+            self._back = at if self._back is None else self._back
+            self.settle(at)
         elif level != self.level and self.since is None:
             self.since = at
+        elif level != self.level and self._back is not None:
+            self._back = None
+            self.glitches += 1
         return settled
 
     def settle(self, now: float) -> Change | None:
         """The change that has settled by ``now``, if there is one."""
         due = self.due
         if self.since is None or due is None or now < due:
+            return None
+        if self._back is not None:
+            self.since = self._back = None
+            self.glitches += 1
             return None
         change = Change(not self.level, self.since)
         self.level, self.since = change.level, None
@@ -59,6 +68,8 @@ class Debounce:
     @property
     def due(self) -> float | None:
         """When ``settle`` would find something, if nothing else happens."""
+        if self._back is not None:
+            return self._back + (self._rise_s if self.level and self._rise_s < self._settle_s else 0.0)
         if self.since is None:
             return None
         return self.since + (self._settle_s if self.level else self._rise_s)

@@ -1,16 +1,28 @@
-"""Door and tamper contacts: looked at about once a second, told when they changed, shown in status. Loop only.
+"""Door and tamper contacts: looked at about once a second, told when they changed, shown in status.
 
-A tool's interlocks are read anew whenever a call is judged (core/vigil.py); what stands here is for people.
+They are read in a thread of their own (Rounds): a driver may take its time, the loop may not. A tool's interlocks are
+read anew whenever a call is judged (core/vigil.py); what stands here is for people.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 from typing import Mapping, NamedTuple
 
 from kioskd.config.sections import Config
+from kioskd.core.events import ThreadDied
 from kioskd.core.panel_events import ContactChanged
 from kioskd.core.ports import InputLine, Post
 from kioskd.panel.troubles import Troubles
+
+log = logging.getLogger(__name__)
+
+THREAD = "panel-contacts"
+# A line is read in microseconds, through an expander on a slow bus in milliseconds; a bus that hangs gives up after one
+# or two seconds, or never. A guess.
+HANGS_S = 3.0
+STOP_S = 0.5
 
 
 class Guard(NamedTuple):
@@ -54,6 +66,7 @@ class Guards:
         self._post = post
         self._troubles = troubles
         self._stands: dict[str, bool | None] = {}  # by pin: at rest; None: it cannot be read
+        self.reads = ""  # the contact that is being read
         self._since: dict[str, float] = {}
         self.changes = 0
 
@@ -61,7 +74,13 @@ class Guards:
         """Read them all; takes microseconds a line. Never raises."""
         for guard in self._watched:
             if guard.pin in self._inputs:
+                self.reads = f"{guard.name} on {guard.pin}"
                 self._look(guard, self._inputs[guard.pin], now)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one that can be read."""
+        return any(guard.pin in self._inputs for guard in self._watched)
 
     def _look(self, guard: Guard, line: InputLine, now: float) -> None:
         key = f"contact {guard.name}"
@@ -74,7 +93,8 @@ class Guards:
         before = self._stands.get(guard.pin)
         if at_rest is before:
             return
-        self._stands[guard.pin], self._since[guard.pin] = at_rest, now
+        self._since[guard.pin] = now  # first: status reads both in another thread
+        self._stands[guard.pin] = at_rest
         self.changes += 1
         self._post(ContactChanged(guard.name, at_rest, guard.alarm, now))
         away = f"The contact {guard.name} on {guard.pin} is {_level(not guard.rest)}: look whether somebody opened it."
@@ -90,6 +110,70 @@ class Guards:
         if at_rest is None:
             return shown | {"stands": "unread"}
         return shown | {"stands": _level(at_rest == guard.rest), "for_s": round(now - self._since[guard.pin], 1)}
+
+
+class Rounds:
+    """Has the contacts looked at, each time in a thread of its own. Loop only.
+
+    Args:
+        guards: looks.
+        post: the inbox, for the last word of the thread.
+        troubles: where it is said that a driver hangs.
+    """
+
+    def __init__(self, guards: Guards, post: Post, troubles: Troubles) -> None:
+        self._guards = guards
+        self._post = post
+        self._troubles = troubles
+        self._changed = threading.Condition()
+        self._wanted: float | None = None
+        self._began: float | None = None  # a look is under way since then
+        self._late = self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def begin(self, now: float) -> None:
+        """Have them looked at, soon; never blocks."""
+        if not self._guards.any:
+            return
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
+                self._thread.start()
+            self._wanted = now
+            late = self._began is not None and now - self._began > HANGS_S
+            self._changed.notify()
+        if late != self._late:
+            self._late = late
+            hangs = f"The contact {self._guards.reads} does not answer, its driver hangs: no contact is watched."
+            self._troubles.say("contacts", f"{hangs} Look at its chip and bus, and restart kioskd." if late else "")
+
+    def close(self) -> None:
+        """End the thread. Idempotent."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+            if self._thread.is_alive():
+                log.error("the thread that reads the contacts did not end within %s s", STOP_S)
+
+    def _run(self) -> None:
+        try:
+            while (now := self._next()) is not None:
+                self._guards.look(now)
+        except Exception as error:
+            # The boundary of this thread: its last word goes to the machine.
+            log.exception("the thread that reads the contacts failed")
+            self._post(ThreadDied(THREAD, f"{type(error).__name__}: {error}"))
+
+    def _next(self) -> float | None:
+        """When the next look was asked for; None: the end."""
+        with self._changed:
+            self._began = None
+            self._changed.wait_for(lambda: self._stopping or self._wanted is not None)
+            now, self._wanted = self._wanted, None
+            self._began = now
+            return None if self._stopping else now
 
 
 def _level(active: bool) -> str:

@@ -13,7 +13,7 @@ from kioskd.core.lamp import Light
 from kioskd.core.ports import InputLine, LampLine, Post
 from kioskd.panel.contacts import ButtonLines, Contacts
 from kioskd.panel.gestures import Recogniser, recognisers
-from kioskd.panel.guards import Guards, guards
+from kioskd.panel.guards import Guards, Rounds, guards
 from kioskd.panel.lamp import Lamp
 from kioskd.panel.troubles import Troubles
 from kioskd.panel.watches import watches
@@ -74,6 +74,7 @@ class Panel:
             watches(config.panel, self._recognisers, post, longest_s, self._troubles), lines, post, clock
         )
         self._guards = Guards(guards(config), inputs or {}, post, self._troubles)
+        self._rounds = Rounds(self._guards, post, self._troubles)
         self._troubles.begin()
 
     def _recognisers(self, name: str) -> list[Recogniser]:
@@ -98,8 +99,8 @@ class Panel:
         return self._contacts.muted
 
     def look(self, now: float) -> None:
-        """Look at the watched contacts. Loop only, about once a second; never raises."""
-        self._guards.look(now)
+        """Have the watched contacts looked at. Loop only, about once a second; never blocks."""
+        self._rounds.begin(now)
 
     def show(self, light: Light) -> None:
         """Show this from now on; call ``tick`` at ``light.next_change``. Loop only; never raises."""
@@ -165,4 +166,5 @@ class Panel:
 
     def close(self) -> None:
         """Report nothing more. The lamp stays as it is; its line is closed by those who opened the lines."""
+        self._rounds.close()
         self._contacts.close()

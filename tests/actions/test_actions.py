@@ -351,6 +351,23 @@ def test_the_fire_alarm_is_read_once_more_right_before_the_line_moves(
     assert posts.wait(ActionEnded, 2).ok and line.rises == 1
 
 
+def test_a_relay_that_waits_for_its_rival_hears_the_fire_alarm_meanwhile(ledger: Ledger, posts: Any, line: Any) -> None:
+    """The interlocks held when the call came and when it was run; apart_ms later they do not."""
+    fire, other = Contact(), type(line)()
+    relay = RelayAction(pin="GPIO27", pulse_ms=30, min_gap_s=0.1, never_with=("close_door",), apart_ms=400)
+    wanted = dataclasses.replace(tool("open_door", relay=relay), policy=Policy(interlocks=(FIRE,)))
+    both = [wanted, tool("close_door", relay=RelayAction(pin="GPIO22", pulse_ms=20, min_gap_s=0.1))]
+    given = {"open_door": line, "close_door": other}
+    actions = Actions(both, given, {}, ledger, posts, "lobby", secret, contacts={"GPIO24": fire})
+    actions.run(key("c1"), "close_door", {})
+    assert posts.wait(ActionEnded).ok
+    actions.run(key("c2"), "open_door", {})
+    threading.Timer(0.1, setattr, (fire, "level", True)).start()
+    ended = posts.wait(ActionEnded, 2)
+    assert not ended.ok and "fire alarm" in ended.reason and line.rises == 0
+    actions.stop(PATIENCE_S)
+
+
 def test_a_tool_on_trial_moves_nothing_even_if_it_is_run(make: Make, posts: Any, line: Any) -> None:
     actions = make(dataclasses.replace(door(), dry_run=True), relays={"open_door": line})
     actions.run(key(), "open_door", {})
@@ -370,6 +387,26 @@ def test_of_a_flood_of_refusals_the_trail_has_a_few_and_the_number_of_the_others
     assert len(decisions) == 61 and decisions[-1] == {"verdict": "allow", "call": "real"}
     [folded] = [row["data"] for row in rows if row["what"] == "folded"]
     assert folded["count"] == 140 and folded["kinds"] == {"door refuse stale": 140}
+
+
+def test_a_contact_that_rattles_pushes_no_move_out_of_the_trail_and_is_not_hidden_by_a_flood(
+    make: Make, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lid that somebody shakes for a day, once a second; and one that is opened while a service floods."""
+    written: list[tuple[str, Any]] = []
+    monkeypatch.setattr(ledger, "audit", lambda what, data: written.append((what, data)))
+    now = [1000.0]
+    monkeypatch.setattr(room, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    actions = make(door())
+    for number in range(200):
+        actions.audit("decision", {"verdict": "refuse", "tool": "door", "code": "stale"})
+    actions.audit("contact", {"contact": "lid", "at_rest": False})
+    assert written[-1][0] == "contact"
+    for number in range(86_400):
+        now[0] += 1.0
+        actions.audit("contact", {"contact": "lid", "at_rest": number % 2 == 0})
+    assert len(written) < 2 * 60 + 240 + 144 + 10
+    assert any(data["kinds"].get("lid contact") for what, data in written if what == "folded")
 
 
 def test_a_lock_is_kept(make: Make, ledger: Ledger, posts: Any, tmp_path: Path) -> None:
@@ -476,21 +513,3 @@ def test_a_call_that_comes_while_the_relay_is_on_is_refused_and_not_done_later(
     first = posts.wait(ActionEnded)
     assert first.key == key("b") and "is being pulsed already" in first.reason
     assert posts.wait(ActionEnded, 2).ok and line.rises == 1
-
-
-def test_the_fire_alarm_is_read_once_more_after_waiting_for_the_other_relay(
-    ledger: Ledger, posts: Any, line: Any
-) -> None:
-    fire, other = Contact(), type(line)("GPIO22")
-    up = tool("up", relay=RelayAction(pin="GPIO22", pulse_ms=20, min_gap_s=0.1))
-    down = tool("down", relay=RelayAction(pin="GPIO27", pulse_ms=20, never_with=("up",), apart_ms=400))
-    down = dataclasses.replace(down, policy=Policy(interlocks=(FIRE,)))
-    lines = {"up": other, "down": line}
-    actions = Actions([up, down], lines, {}, ledger, posts, "lobby", secret, contacts={"GPIO24": fire})
-    actions.run(key("a"), "up", {})
-    posts.wait(ActionEnded)
-    actions.run(key("b"), "down", {})
-    threading.Timer(0.1, setattr, (fire, "level", True)).start()
-    ended = posts.wait(ActionEnded, 2)
-    actions.stop(PATIENCE_S)
-    assert not ended.ok and "fire alarm" in ended.reason and line.rises == 0

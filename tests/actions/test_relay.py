@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kioskd.actions import relay as room
 from kioskd.actions.relay import RELEASE_TRIES, Relay
 from kioskd.core.events import PartChanged, RelaySwitched
 from kioskd.core.words import PartState
@@ -156,6 +157,23 @@ def test_stop_does_not_wait_for_a_thread_that_is_stuck_in_the_line(line: Any, po
     with relay._line_lock:
         relay.stop()
         assert not line.is_on
+
+
+def test_a_line_that_lets_go_later_is_told_so_and_the_next_move_is_told_too(
+    line: Any, posts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bus that was away for longer than the first tries: from then on neither status nor audit trail may be wrong."""
+    monkeypatch.setattr(room, "STUCK_PAUSE_S", 0.02)
+    relay, rival = make(line, posts), Relay(type(line)(), "rival", 0.01, 0.0, posts)
+    relay.never_with(rival, 0.0)
+    line.fail_off = [OSError("the bus is busy")] * (RELEASE_TRIES + 2)
+    assert not relay.pulse().ok and relay.snapshot()["stuck"]
+    assert posts.wait(PartChanged, 2).state is PartState.RUNNING
+    assert posts.wait(RelaySwitched, 2).on is False
+    assert not line.is_on and relay.snapshot()["stuck"] == "" and relay.snapshot()["on"] is False
+    assert rival.pulse().ok, "it need not be refused for ever"
+    assert relay.pulse().ok
+    assert [event.on for event in posts.of(RelaySwitched) if event.name == "open_door"] == [True, False, True, False]
 
 
 def test_how_long_it_is_on_may_be_asked_within_the_bound(line: Any, posts: Any) -> None:

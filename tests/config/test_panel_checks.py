@@ -9,7 +9,9 @@ import pytest
 from kioskd.config.checks import check
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.panel import Button, Contact, Gestures, Help, Lamp, Panel, PushButton, Strip, Volume
+from kioskd.config.panel_checks import strip_s
 from kioskd.config.sections import Action, Audio, Config, Interlock, Policy, RelayAction, StaffAction, Talk, Tool
+from kioskd.lines.strip import frame
 
 HELP = PushButton(name="help", pin="GPIO5", press="help")
 CALL = Tool(
@@ -96,6 +98,7 @@ def test_the_lengths_of_gestures_grow() -> None:
         (Help(tool="call_stuff"), CALL, "there is no tool call_stuff; take call_staff"),
         (Help(tool="call_staff"), CALL, "panel.help.arguments: call_staff needs reason as well"),
         (Help(tool="call_staff", arguments={"reason": "x", "floor": 2}), CALL, "call_staff does not take floor"),
+        (Help(tool="call_staff", arguments={"reason": 2}), CALL, "call_staff does not take this: "),
     ],
 )
 def test_help_asks_for_a_tool_that_can_be_had(wanted: Help | None, tool: Tool, words: str) -> None:
@@ -158,6 +161,13 @@ def test_one_line_has_one_pull() -> None:
 )
 def test_a_lamp_is_one_of_its_kinds(lamp: Lamp, words: str) -> None:
     assert words in said(lamp=lamp)
+
+
+def test_a_strip_does_not_keep_the_loop_for_long() -> None:
+    assert found(lamp=Lamp(strip=Strip(count=300))) == found(lamp=Lamp(strip=Strip(count=12, speed_hz=100_000))) == []
+    assert "300 lamps take 98 ms" in said(lamp=Lamp(strip=Strip(count=300, speed_hz=100_000)))
+    for strip in (Strip(), Strip(count=300)):
+        assert strip_s(strip) == pytest.approx(8 * len(frame(strip.count, 1, 1, 1)) / strip.speed_hz, rel=0.02)
 
 
 def test_a_strip_keeps_the_lines_of_its_bus_to_itself() -> None:

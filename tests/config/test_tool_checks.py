@@ -20,6 +20,7 @@ from kioskd.config.sections import (
     SecretRef,
     SensorAction,
     StaffAction,
+    Talk,
     Tool,
 )
 from kioskd.config.tool_checks import MOST_SESSION_BYTES, tools
@@ -189,6 +190,11 @@ def test_a_confirmation_needs_its_button(tool: Tool) -> None:
 
 def test_nobody_can_hold_longer_than_is_waited_for() -> None:
     assert only(with_policy(DOOR, hold_ms=5000, confirm_s=5.0)).key == "tools[0].policy.hold_ms"
+
+
+def test_nobody_can_hold_a_button_that_counts_as_stuck_by_then() -> None:
+    finding = only(with_policy(DOOR, hold_ms=6000, confirm_s=15.0), talk=Talk(longest_turn_s=5.0))
+    assert finding.key == "tools[0].policy.hold_ms" and "is stuck" in finding.sentence and not finding.warning
 
 
 def test_the_schema_of_the_arguments_is_checked() -> None:

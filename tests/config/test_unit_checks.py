@@ -11,7 +11,17 @@ import pytest
 
 from kioskd.config.findings import Finding
 from kioskd.config.panel import Lamp, Panel, Strip
-from kioskd.config.sections import Audio, Config, Endpoint, Ops, Recording, SecretRef
+from kioskd.config.sections import (
+    Action,
+    Audio,
+    Config,
+    Endpoint,
+    Ops,
+    Recording,
+    RelayAction,
+    SecretRef,
+    Tool,
+)
 from kioskd.config.unit import SHIPPED, Unit
 from kioskd.config.unit_checks import drop_in, unit_findings
 
@@ -104,3 +114,16 @@ def test_a_strip_of_lamps_needs_its_bus() -> None:
     assert found(config, given) == [] and drop_in(config, given) == ""
     assert found(config, dataclasses.replace(SHIPPED, devices=None, user="root")) == []
     assert found(Config(panel=Panel(pins="simulated", lamp=Lamp(strip=Strip())))) == []
+
+
+def test_relays_that_the_helper_would_look_for_elsewhere_are_told() -> None:
+    """Killed in the middle of a pulse, such a kiosk leaves its door open: the helper finds no facts and is content."""
+    door = Tool(name="door", description="", class_="actuate", action=Action(relay=RelayAction(pin="GPIO27")))
+    elsewhere = Ops(runtime_dir="/run/kioskd/front")
+    said = only(Config(tools=(door,), ops=elsewhere))
+    assert said.startswith("ops.runtime_dir: ExecStopPost") and "/run/kioskd/front/lines.json" in said
+    assert found(Config(tools=(door,))) == found(Config(ops=elsewhere)) == []
+    simulated = Config(tools=(door,), ops=elsewhere, panel=Panel(pins="simulated"))
+    assert found(simulated) == []
+    assert found(Config(tools=(door,), ops=elsewhere), dataclasses.replace(SHIPPED, facts="/run/kioskd/front/a")) == []
+    assert "does not look" in only(Config(tools=(door,)), dataclasses.replace(SHIPPED, facts=""))

@@ -6,6 +6,9 @@ import dataclasses
 import json
 from typing import Any, Callable
 
+import pytest
+
+from kioskd.config.panel import Button, Panel
 from kioskd.config.sections import Policy
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
@@ -60,6 +63,28 @@ def test_a_short_press_confirms_nothing(bench: Any) -> None:
         bench.release()
         bench.wait(0.3)
     assert commits(bench) == []
+
+
+@pytest.mark.parametrize(("debounce_ms", "held_s"), [(30, 0.48), (500, 0.005)])
+def test_a_finger_that_left_too_soon_confirms_nothing_however_late_that_is_known(
+    bench: Any, debounce_ms: int, held_s: float
+) -> None:
+    """The press is known after glitch_ms, its end after debounce_ms: 500 ms are to be held."""
+    talk = Button(pin="GPIO17", debounce_ms=debounce_ms, glitch_ms=4)
+    bench.s.config = dataclasses.replace(bench.s.config, panel=Panel(talk=talk))
+    bench.says()
+    bench.asks()
+    down_at = bench.now + 0.1
+    bench.now = down_at + 0.004
+    bench(ev.Pressed("talk", down_at))
+    bench.wait(held_s - 0.004 + debounce_ms / 1000)
+    bench(ev.Released("talk", down_at + held_s))
+    bench.wait(2)
+    assert commits(bench) == []
+    bench.press()
+    bench.wait(0.5)
+    bench(ev.Released("talk", bench.now))
+    assert len(commits(bench)) == 1, "who held it long enough waits for nothing"
 
 
 def test_the_button_that_was_held_to_talk_never_confirms(make_bench: Callable[..., Any]) -> None:

@@ -185,6 +185,18 @@ def confirming(bench: Any) -> None:
     assert bench.s.confirming is not None
 
 
+@pytest.mark.parametrize("way", ["staff", "code"])
+def test_while_a_code_or_staff_is_awaited_the_talk_button_still_mutes(panelled: Callable[..., Any], way: str) -> None:
+    """No press confirms there, so none is taken: who wants not to be heard, or to leave, must not wait for staff."""
+    bench = panelled(mode="voice")
+    door, *rest = bench.s.config.tools
+    tools = (dataclasses.replace(door, policy=dataclasses.replace(door.policy, confirm=way)), *rest)
+    bench.s.config = dataclasses.replace(bench.s.config, tools=tools)
+    confirming(bench)
+    gesture(bench, "talk", "long")
+    assert bench.s.muted and bench.s.calls == {}
+
+
 def test_the_press_that_confirms_is_no_gesture(panelled: Callable[..., Any]) -> None:
     bench = panelled(mode="voice")
     confirming(bench)
@@ -251,6 +263,49 @@ def test_a_stuck_button_does_not_keep_a_session_open(panelled: Callable[..., Any
     assert not bench.s.wanted and len(bench.of(ef.CloseLink)) == 1
     bench.wait(600.0)
     assert len(bench.of(ef.OpenLink)) == 1, "and opens none again"
+
+
+@pytest.mark.parametrize("then", ["speech", "mute", "end"])
+def test_who_pressed_help_and_goes_on_talking_is_helped(panelled: Callable[..., Any], then: str) -> None:
+    """The intent is on its way to a slow disk; the visitor says hello?, which takes no call for help back."""
+    bench = panelled(mode="voice")
+    bench.says()
+    bench(ev.ResponseCreated("s1", "r1"), ev.PlaybackStarted(bench.now))
+    (commit,) = bench.of(ef.CommitIntent, gesture(bench, "help", "press"))
+    if then == "speech":
+        bench(ev.SpeechStarted("s1"))
+    elif then == "mute":
+        bench(ev.MuteAsked(True))
+    else:
+        gesture(bench, "talk", "double")
+    bench(ev.IntentCommitted(commit.key, fresh=True))
+    assert [run.tool for run in bench.of(ef.RunAction)] == ["call_staff"]
+
+
+def test_who_ends_the_conversation_takes_back_what_waits_for_a_hand(panelled: Callable[..., Any]) -> None:
+    """The link may take a second to close the session: nothing that was asked for in it moves from here on."""
+    panel = dataclasses.replace(PANEL, buttons=(*PANEL.buttons, PushButton(name="stop", pin="GPIO8", press="end")))
+    bench = panelled(panel, mode="voice")
+    confirming(bench)
+    bench.press()
+    caused = gesture(bench, "stop", "press")
+    assert [record.outcome for record in bench.of(ef.RecordOutcome, caused)] == ["cancelled"]
+    assert len(bench.of(ef.CloseLink, caused)) == 1 and bench.s.session, "it is not closed yet"
+    bench.wait(2.0)
+    bench.release()
+    assert bench.of(ef.CommitIntent) == [] and bench.s.calls == {}
+
+
+def test_who_ends_the_conversation_while_the_intent_is_written_is_heard(panelled: Callable[..., Any]) -> None:
+    panel = dataclasses.replace(PANEL, buttons=(*PANEL.buttons, PushButton(name="stop", pin="GPIO8", press="end")))
+    bench = panelled(panel, mode="voice")
+    confirming(bench)
+    bench.press()
+    bench.wait(2.0)
+    (commit,) = bench.of(ef.CommitIntent)
+    gesture(bench, "stop", "press")
+    bench(ev.IntentCommitted(commit.key, fresh=True))
+    assert bench.of(ef.RunAction) == []
 
 
 # -- contacts ------------------------------------------------------------------------------------

@@ -98,6 +98,25 @@ def test_a_callback_that_fails_is_counted_logged_and_does_not_end_the_thread(rea
     assert reader.errors == 1 and "broken callback" in caplog.text
 
 
+def test_a_lost_line_of_which_nobody_can_be_told_does_not_make_the_others_deaf(reader, caplog) -> None:
+    one, two = Wire(), watched(reader)
+
+    def fail(error: OSError) -> None:
+        raise RuntimeError("the inbox is closed")
+
+    reader.watch(one.fd, one.drain, fail)
+    one.trouble = OSError("gone")
+    one.ring()
+    two.heard.clear()
+    two.ring()
+    assert two.heard.wait(PATIENCE_S)
+    for _ in range(2):  # the reader has served both, in whatever order, when it has served this
+        two.heard.clear()
+        two.ring()
+        assert two.heard.wait(PATIENCE_S)
+    assert reader.errors == 1 and "the inbox is closed" in caplog.text
+
+
 def test_close_ends_the_thread() -> None:
     reader = EdgeReader()
     wire = watched(reader)

@@ -43,6 +43,36 @@ def test_a_relay_whose_own_thread_is_stuck_is_released_by_its_fuse(board, monkey
     lines.close()
 
 
+@pytest.mark.parametrize("blown_before", [True, False])
+def test_a_driver_that_energises_too_late_does_not_leave_the_line_without_a_fuse(
+    board, monkeypatch, soon, blown_before: bool
+) -> None:
+    """A bus that hangs while the line is energised, and comes back when the line has been released in vain."""
+    monkeypatch.setattr(fuse, "GRACE_S", 0.0)
+    lines = open_lines("gpio", None, board.seen())
+    relay, wire = lines.relay("GPIO27", "high", longest_s=0.05 if blown_before else 0.5), board.line("GPIO27")
+    entered, go, energise = threading.Event(), threading.Event(), relay.device.on
+
+    def late() -> None:
+        entered.set()
+        go.wait(5)
+        energise()
+
+    monkeypatch.setattr(relay.device, "on", late)
+    thread = threading.Thread(target=relay.on, daemon=True)
+    thread.start()
+    assert entered.wait(5)
+    if blown_before:
+        assert soon(lambda: relay.fuse.blown == 1)
+    else:
+        relay.off()  # as a stop does; it cannot wait for the driver
+    go.set()
+    thread.join(5)
+    assert wire.level, "so late"
+    assert soon(lambda: not wire.level), "whoever energised it: its fuse releases it"
+    lines.close()
+
+
 def test_a_relay_that_is_released_in_time_keeps_its_fuse(board, monkeypatch, soon) -> None:
     monkeypatch.setattr(fuse, "GRACE_S", 0.0)
     lines = open_lines("gpio", None, board.seen())

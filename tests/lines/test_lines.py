@@ -134,6 +134,20 @@ def test_a_relay_of_closed_lines_can_be_released_but_never_energised(rig) -> Non
         relay.on()
 
 
+def test_a_lamp_whose_driver_fails_at_the_end_keeps_no_other_line(rig, caplog) -> None:
+    class Broken(Exception):
+        """As lgpio's own error: no OSError."""
+
+    def fail() -> None:
+        raise Broken("unknown handle")
+
+    lamp, relay = rig.lines.lamp("GPIO5", None, None, None, "high"), rig.lines.relay("GPIO27", "high")
+    lamp.channels["single"].off = fail
+    rig.lines.close()
+    assert relay.device.closed and relay.fuse._closed
+    assert "unknown handle" in caplog.text
+
+
 def test_closing_twice_is_closing_once(rig) -> None:
     rig.lines.relay("GPIO27", "high")
     rig.lines.close()

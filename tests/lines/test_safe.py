@@ -54,6 +54,22 @@ def test_a_relay_that_cannot_be_released_is_told_and_the_others_are_released(boa
     assert board.line("pcf8574:4").driven[-1] is True
 
 
+def test_a_library_that_breaks_at_one_relay_does_not_keep_the_others_on(board, facts) -> None:
+    die_with_relays_on(board, facts)
+    seen = board.seen()
+    request = seen.request
+
+    def broken(pin, wish):
+        if pin.endswith(":27"):
+            raise RuntimeError("unexpected")
+        return request(pin, wish)
+
+    seen.request = broken
+    out = io.StringIO()
+    assert safe.release(str(facts), lambda: seen, out) == 1
+    assert "unexpected" in out.getvalue() and board.line("pcf8574:4").driven[-1] is True
+
+
 def test_a_machine_without_chip_is_told_in_one_sentence(board, facts) -> None:
     facts.write_text(json.dumps({"pins": "gpio", "relays": [{"pin": "GPIO27", "place": None, "active": "high"}]}))
     code, said = run(facts)
@@ -84,14 +100,25 @@ def test_without_facts_there_is_nothing_to_release(facts) -> None:
         "[]",
         "null",
         '{"pins": "gpio"}',
-        '{"pins": "gpio", "relays": [3]}',
-        '{"pins": "gpio", "relays": [{"pin": "GPIO27", "place": null, "active": "on"}]}',
+        '{"pins": "gpio", "relays": 3}',
     ],
 )
 def test_facts_that_are_none_are_told(facts, text) -> None:
     facts.write_text(text)
     code, said = run(facts)
     assert code == 1 and "cannot be read, so no relay was released" in said
+
+
+@pytest.mark.parametrize(
+    "bad", [3, {"pin": "GPIO5", "place": None}, {"pin": "GPIO5", "place": None, "active": "on"}, {"active": "high"}]
+)
+def test_facts_of_which_one_relay_is_none_release_the_others(board, facts, bad) -> None:
+    die_with_relays_on(board, facts)
+    told = json.loads(facts.read_text())
+    facts.write_text(json.dumps({**told, "relays": [bad, *told["relays"]]}))
+    code, said = run(facts, board)
+    assert code == 1 and said.startswith("A relay was not released: ") and said.count("\n") == 1
+    assert board.line("GPIO27").driven[-1] is False and board.line("pcf8574:4").driven[-1] is True
 
 
 def test_the_door_needs_neither_gpiozero_nor_yaml(facts) -> None:

@@ -106,6 +106,27 @@ def test_a_press_is_known_sooner_than_a_release() -> None:
     assert button.edge(False, 1.1) == [] and button.advance(1.14) == [Fact(What.UP, 1.1)]
 
 
+@pytest.mark.parametrize("glitch_s", [0.004, 0.02])
+def test_interference_does_not_hold_a_button_that_was_let_go(glitch_s: float) -> None:
+    """A lift motor closes the contact for a moment every 25 ms: that must not make of a tap the press that opens."""
+    button = PushButton(0.03, 45.0, False, glitch_s)
+    facts = button.edge(True, 0.0) + button.edge(False, 0.1)
+    for number in range(100):
+        at = 0.12 + 0.025 * number
+        facts += button.edge(True, at) + button.edge(False, at + 0.9 * glitch_s)
+    assert facts + button.advance(10.0) == [Fact(What.DOWN, 0.0), Fact(What.UP, 0.1)]
+
+
+def test_a_contact_that_bounces_while_it_is_held_stays_held() -> None:
+    button = PushButton(0.03, 45.0, False, 0.004)
+    facts = button.edge(True, 0.0)
+    for number in range(1, 50):
+        facts += button.edge(False, 0.02 * number) + button.edge(True, 0.02 * number + 0.012)
+        assert button.due is not None
+    assert facts + button.advance(2.0) == [Fact(What.DOWN, 0.0)]
+    assert button.edge(False, 2.0) + button.advance(3.0) == [Fact(What.UP, 2.0)]
+
+
 def test_interference_is_no_press_however_often_it_comes() -> None:
     button = PushButton(SETTLE_S, STUCK_S, False, glitch_s=0.004)
     told = []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from kioskd.config.panel import Contact, Panel
 from kioskd.config.sections import Action, Config, Interlock, Policy, StaffAction, Tool
-from kioskd.core.events import PartChanged
+from kioskd.core.events import PartChanged, ThreadDied
 from kioskd.core.panel_events import ContactChanged
 from kioskd.core.words import PartState
-from kioskd.panel.guards import Guard, Guards, guards
+from kioskd.panel.guards import HANGS_S, Guard, Guards, Rounds, guards
 from kioskd.panel.troubles import Troubles
 
 LID = Guard("lid", "GPIO25", rest=True, alarm=True)
@@ -98,6 +100,52 @@ def test_a_line_that_could_not_be_had_is_shown_as_unread(posted) -> None:
     made = Guards([LID], {}, posted.post, Troubles(posted.post))
     made.look(1.0)
     assert posted.empty() and made.snapshot(2.0)["lid"]["stands"] == "unread"
+
+
+def test_a_driver_that_hangs_keeps_its_own_thread_and_is_told(lid, posted, monkeypatch) -> None:
+    """An expander whose bus hangs: the loop goes on, the watchdog is fed, and status says which contact it is."""
+    troubles, bus, entered = Troubles(posted.post), threading.Event(), threading.Event()
+    troubles.begin()
+    posted.next()
+
+    class Hanging(Wire):
+        @property
+        def active(self) -> bool:
+            entered.set()
+            bus.wait(5)
+            return True
+
+    rounds = Rounds(Guards([LID], {"GPIO25": Hanging(True)}, posted.post, troubles), posted.post, troubles)
+    rounds.begin(1.0)
+    assert entered.wait(5), "read, but not here"
+    rounds.begin(2.0)
+    assert posted.empty()
+    rounds.begin(1.1 + HANGS_S)
+    assert posted.next().reason.startswith("The contact lid on GPIO25 does not answer, its driver hangs")
+    bus.set()
+    assert posted.next() == ContactChanged("lid", True, True, 1.0)
+    while troubles.sentences():
+        rounds.begin(2.0 + HANGS_S)
+    rounds.close()
+    rounds.close()
+
+
+def test_a_thread_that_reads_contacts_and_fails_says_so(posted) -> None:
+    class Broken(Guards):
+        def look(self, now: float) -> None:
+            raise RuntimeError("unforeseen")
+
+    rounds = Rounds(Broken([LID], {"GPIO25": Wire(True)}, posted.post, Troubles(posted.post)), posted.post, None)
+    rounds.begin(1.0)
+    assert posted.next() == ThreadDied("panel-contacts", "RuntimeError: unforeseen")
+    rounds.close()
+
+
+def test_where_nothing_is_watched_there_is_no_thread(posted) -> None:
+    rounds = Rounds(Guards([LID], {}, posted.post, Troubles(posted.post)), posted.post, Troubles(posted.post))
+    rounds.begin(1.0)
+    rounds.close()
+    assert "panel-contacts" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_what_interlocks_read_is_watched_as_well_and_each_line_once() -> None:

@@ -44,7 +44,9 @@ def test_bouncing_in_the_middle_does_not_end_a_long_press() -> None:
     button.edge(True, 1.0)
     button.edge(False, 3.495)
     assert names(button.edge(True, 3.51)) == []
-    assert names(button.advance(3.51)) == ["long"]
+    assert names(button.advance(3.513)) == [], "it may be interference that closed it for a moment"
+    assert button.due == pytest.approx(3.514)
+    assert names(button.advance(3.5141)) == ["long"]
 
 
 def test_a_stuck_button_ends_without_a_gesture() -> None:
