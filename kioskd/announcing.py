@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The sound is here by then, or nobody wants it any more; and SIGTERM must be done within a second, all together.
-GOODBYE_S = 0.2
-
 
 def spoken_texts(config: Config) -> dict[str, str]:
     """The text of each cue that is spoken."""

@@ -62,6 +62,8 @@ def choose(path: str, env: Mapping[str, str]) -> tuple[Config, Source]:
     marker = trials.read(config.ops.runtime_dir, trials.boot_id())
     if marker is None or marker.ended:
         return config, replace(source, trial=marker)
+    if source.running == FILE and _moved(source.data, marker):
+        return config, replace(source, trial=_over(config.ops.runtime_dir, marker, "", trials.KEPT))
     tried, data, marker = _tried(path, config.ops.runtime_dir, marker)
     if tried.config is None:
         return config, replace(source, trial=marker)
@@ -96,6 +98,13 @@ def _goods(data: bytes, env: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
             yield good.path, good.data
 
 
+def _moved(data: bytes, marker: Trial) -> bool:
+    """Whether what was on trial stands in the file by now: it was healthy to its end, and the daemon ended before it
+    was told of the move."""
+    proven = time.clock_gettime(time.CLOCK_BOOTTIME) >= marker.until
+    return marker.state == trials.RUNNING and proven and fingerprint(data) == marker.sha256
+
+
 def _tried(path: str, runtime_dir: str, marker: Trial) -> tuple[Loaded, bytes, Trial]:
     """What is on trial, if this is the start that was asked for; the marker as it is now."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -120,8 +129,8 @@ def _tried(path: str, runtime_dir: str, marker: Trial) -> tuple[Loaded, bytes, T
     return Loaded(None), b"", _over(runtime_dir, marker, why)
 
 
-def _over(runtime_dir: str, marker: Trial, reason: str) -> Trial:
-    ended = marker.over(trials.ROLLED_BACK, reason)
+def _over(runtime_dir: str, marker: Trial, reason: str, state: str = trials.ROLLED_BACK) -> Trial:
+    ended = marker.over(state, reason)
     try:
         trials.write(runtime_dir, ended)
     except OSError as error:

@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="kioskctl",
         description="Look at a running kioskd, and change it.",
+        # --hos box would be taken here for --host, and for nothing where the host is looked for (ctl_hosts.split).
+        allow_abbrev=False,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -21,9 +21,10 @@ from kioskd.config.sections import Config
 from kioskd.config.show import changes
 from kioskd.config.staging import Place, Refused, doubted, from_file, from_stream
 from kioskd.ctl_config import RELOAD_S, shown
-from kioskd.ctl_reach import CHANGE, DEGRADED, EXIT_UNAVAILABLE, CtlError, ask, reach
+from kioskd.ctl_reach import CHANGE, DEGRADED, EXIT_UNAVAILABLE, CtlError, NoDaemon, ask, heard, reach, send
 from kioskd.ctl_watch import BAD, DIM, GOOD, clean, painter, say
 from kioskd.ctl_work import Work, outliving
+from kioskd.ops.sockets import user_of
 
 CONFIG = "/etc/kioskd/kioskd.yaml"
 # It is there where systemd runs (sd_booted(3)); its unit starts kioskd again after two seconds.
@@ -60,7 +61,7 @@ def told(result: Mapping[str, object]) -> None:
 
 def confirm(looked_in: Sequence[str]) -> dict[str, Any]:
     """``kioskctl apply --confirm``."""
-    answer = ask(looked_in, CHANGE, {"do": "apply", "step": "confirm"})
+    answer = ask(looked_in, CHANGE, {"do": "apply", "step": "confirm", "by": whoever(os.environ)})
     return {"ok": True, "outcome": "confirmed", "reason": "", "trial": answer.get("trial")}
 
 
@@ -70,6 +71,11 @@ def apply(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, An
     Raises:
         Refused, CtlError: with a sentence; nothing has changed.
     """
+    if 0 < options.confirm_within <= options.watch:
+        raise Refused(
+            f"it would go back before anybody is asked to confirm it: --confirm-within {options.confirm_within:g} must "
+            f"be longer than the {options.watch:g} s for which it is watched (--watch)"
+        )
     running = _running(options, looked_in)
     data, name = _given(options, running)
     path = str(running["path"]) if running else options.config or CONFIG
@@ -86,15 +92,17 @@ def apply(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, An
         "changes": [dataclasses.asdict(one) for one in found],
         "warnings": [str(one) for one in loaded.warnings],
     }
-    if getattr(options, "dry_run", False):
+    if options.dry_run:
         return {**base, "outcome": "dry run", "reason": "nothing was changed"}
     before = take(path)[1]
-    if running and running["running"] == "file" and fingerprint(data) == fingerprint(before) == running["sha256"]:
+    same = running and fingerprint(data) == fingerprint(before) == running["sha256"]
+    if running and same and running["running"] == "file" and not running["pending"]:
         return {**base, "outcome": "unchanged", "reason": "this very configuration runs"}
     place.lock()
     try:
         if running is None:
             return {**base, **_written(place, data)}
+        before = take(path)[1]  # once more: another apply may have ended since
         work = Work(place, data, before, looked_in, options.watch, options.confirm_within, whoever(os.environ))
         return {**base, **_followed(work, options)}
     finally:
@@ -111,15 +119,31 @@ def _running(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str,
         except CtlError as error:
             if error.code == EXIT_UNAVAILABLE and time.monotonic() < until:
                 time.sleep(0.2)  # it may be between two starts, and should watch what is applied
-            elif error.code != EXIT_UNAVAILABLE or options.door == "rollback":
+            elif not isinstance(error, NoDaemon) or options.door == "rollback":
                 raise
             else:
                 return None
-    answer = ask(looked_in, CHANGE, {"do": "config", "before": options.door == "rollback"}, RELOAD_S)
-    config = answer.get("config")
+    with send(looked_in, CHANGE, {"do": "config", "before": options.door == "rollback"}) as asking:
+        uid = user_of(asking)
+        config = heard(asking, RELOAD_S).get("config")
     if not isinstance(config, dict) or not isinstance(config.get("text"), str):
         raise CtlError("kioskd and kioskctl are of different versions: restart kioskd", EXIT_UNAVAILABLE)
+    _believe(str(config.get("path")), uid, options.config or CONFIG)
     return config
+
+
+def _believe(path: str, uid: int, known: str) -> None:
+    """See whether the file that the daemon names may be replaced on its word: what is written there is written with our
+    rights, and a daemon that somebody has broken into shall not choose the place.
+
+    Raises:
+        Refused: it runs as a user who is neither root nor we, and names another file than is known.
+    """
+    if uid not in (0, os.geteuid()) and path != os.path.abspath(known):
+        raise Refused(
+            f"kioskd, which runs as user id {uid}, says that its file is {clean(path)}, and not {known}; if that is so "
+            "(systemctl cat kioskd), say it yourself: -c FILE"
+        )
 
 
 def _given(options: argparse.Namespace, running: Mapping[str, Any] | None) -> tuple[bytes, str]:

@@ -38,11 +38,16 @@ def add(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     apply = doors.add_parser("apply", help=text, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     apply.add_argument("file", nargs="?", metavar="FILE", help="the new configuration; - for standard input")
     apply.add_argument("--confirm", action="store_true", help="confirm the one that is on trial")
-    apply.add_argument("--dry-run", action="store_true", help="check it and show what would change; change nothing")
     apply.add_argument("--sha256", default="", metavar="HEX", help="refuse it unless this is its SHA-256")
     rollback = doors.add_parser("rollback", help="apply the configuration that ran healthy before this one")
     for verb in (apply, rollback):
-        verb.add_argument("-c", "--config", metavar="PATH", help="the file that kioskd reads, when none runs")
+        verb.add_argument("--dry-run", action="store_true", help="check it and show what would change; change nothing")
+        verb.add_argument(
+            "-c",
+            "--config",
+            metavar="PATH",
+            help="the file that kioskd reads, when none runs, or when a user other than root and you runs it elsewhere",
+        )
         verb.add_argument("--watch", type=float, default=WATCH_S, metavar="S", help=f"so long (default: {WATCH_S:g})")
         verb.add_argument(
             "--confirm-within", type=float, default=0.0, metavar="S", help="go back unless it is confirmed in time"

@@ -13,6 +13,8 @@ from kioskd.ctl_reach import DEGRADED, EXIT_UNAVAILABLE, CtlError
 
 # What ssh(1) itself ends with when the connection failed.
 SSH_FAILED = 255
+# The options of ``apply`` that have a value (ctl_config.add); they may be abbreviated.
+VALUED = ("-c", "--config", "--watch", "--confirm-within", "--sha256")
 SSH, REMOTE = "KIOSKCTL_SSH", "KIOSKCTL_REMOTE"
 
 
@@ -95,5 +97,27 @@ def sent(arguments: Sequence[str], file: str | None) -> tuple[list[str], bytes |
         data = doubted(from_file(file, {0, os.geteuid()}), file)
     except Refused as error:
         raise CtlError(str(error), DEGRADED) from error
-    at = list(arguments).index(file, list(arguments).index("apply"))
-    return [*arguments[:at], "-", *arguments[at + 1 :], "--sha256", fingerprint(data)], data
+    verb, at = _places(arguments, file)
+    # Right behind the verb: a fingerprint that was given by hand comes later, and the last one counts.
+    words = [
+        *arguments[: verb + 1],
+        "--sha256",
+        fingerprint(data),
+        *arguments[verb + 1 : at],
+        "-",
+        *arguments[at + 1 :],
+    ]
+    return words, data
+
+
+def _places(arguments: Sequence[str], file: str) -> tuple[int, int]:
+    """Where the verb and the file stand; an option's value may look like either."""
+    verb = 0
+    while arguments[verb].startswith("-"):
+        verb += 2 if arguments[verb] == "--runtime-dir" else 1
+    for at in range(verb + 1, len(arguments)):
+        before = arguments[at - 1]
+        is_value = before.startswith("-") and before != "--" and any(one.startswith(before) for one in VALUED)
+        if arguments[at] == file and not is_value:
+            return verb, at
+    raise AssertionError("argparse has found the file among these words")

@@ -29,6 +29,10 @@ class CtlError(Exception):
         self.code = code
 
 
+class NoDaemon(CtlError):
+    """Nobody serves there. (One that lives and does not answer is a CtlError.)"""
+
+
 def folders(given: str | None, env: Mapping[str, str]) -> list[str]:
     """Where to look for the daemon, best first."""
     named = given or env.get("KIOSKD_RUNTIME_DIR")
@@ -63,7 +67,7 @@ def reach(looked_in: Sequence[str], name: str) -> socket.socket:
             raise CtlError(
                 f"kioskd in {folder} does not answer: {error.strerror or error}", EXIT_UNAVAILABLE
             ) from error
-    raise CtlError(
+    raise NoDaemon(
         f"no kioskd serves {' or '.join(looked_in)}; start one: systemctl start kioskd "
         "(scripts/run --serve says how to reach its own)",
         EXIT_UNAVAILABLE,
@@ -89,9 +93,18 @@ def ask(
     Raises:
         CtlError: no daemon, no answer, or a refusal (exit status 1).
     """
-    with send(looked_in, name, request) as asking, asking.makefile("rb") as lines:
-        within_s = within_s or ANSWER_S
-        asking.settimeout(within_s)
+    with send(looked_in, name, request) as asking:
+        return heard(asking, within_s or ANSWER_S)
+
+
+def heard(asking: socket.socket, within_s: float) -> dict[str, object]:
+    """The answer to what was sent.
+
+    Raises:
+        CtlError: as ``ask``.
+    """
+    asking.settimeout(within_s)
+    with asking.makefile("rb") as lines:
         try:
             answer = json.loads(lines.readline())
         except TimeoutError as error:

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from kioskd.config.files import read_at_most
 from kioskd.config.goods import fingerprint
+from kioskd.config.loader import MOST_BYTES
 from kioskd.config.staging import Place, Refused
 from kioskd.ctl_page import items, part
-from kioskd.ctl_reach import CHANGE, EXIT_UNAVAILABLE, CtlError, ask
+from kioskd.ctl_reach import CHANGE, CtlError, ask
 
 POLL_S = 0.25
 BEGIN_S = 30.0
@@ -143,10 +145,8 @@ def _lost(reason: str) -> dict[str, Any]:
 def _looked(work: Work) -> dict[str, Any] | None:
     try:
         trial = ask(work.looked_in, CHANGE, {"do": "apply", "step": "look"}).get("trial")
-    except CtlError as error:
-        if error.code != EXIT_UNAVAILABLE:
-            raise
-        return None
+    except CtlError:
+        return None  # also when all places of its socket are taken: whoever gives up here leaves a trial alone
     return trial if isinstance(trial, dict) else {}
 
 
@@ -156,6 +156,7 @@ def _kept(work: Work, sha256: str) -> dict[str, Any]:
         work.place.keep()
     except Refused as error:
         _say(work, "drop", sha256)
+        _undone(work)
         return _lost(str(error))
     why = _say(work, "keep", sha256)
     state = (_looked(work) or {}).get("state", "")
@@ -164,6 +165,15 @@ def _kept(work: Work, sha256: str) -> dict[str, Any]:
         work.place.back(work.before)
         return _lost(why or "it was kept too late")
     return {"ok": True, "outcome": "kept", "reason": why}
+
+
+def _undone(work: Work) -> None:
+    """The move failed, and yet the file may have its new name: only that this is for good could not be had."""
+    try:
+        if work.before and read_at_most(work.place.path, MOST_BYTES)[0] == work.data:
+            work.place.back(work.before)
+    except (OSError, Refused):
+        pass  # the disk takes nothing any more; what stands there is whole, and the reason has been told
 
 
 def _say(work: Work, step: str, sha256: str) -> str:

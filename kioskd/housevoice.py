@@ -132,6 +132,7 @@ class Line:
         try:
             await self._connection.send(frame)
         except LinkError as error:
+            self._account.closed(self._since)
             raise VoiceFailed(_of_us(str(error))) from None
         self._account.carried(up=len(frame))
 

@@ -32,8 +32,8 @@ class Metering:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._clock = Clock(house.config.kiosk.time_zone)
-        self.meter = Meter(house.config.ops.state_dir, self._clock.now, time.monotonic)
+        self.clock = Clock(house.config.kiosk.time_zone)
+        self.meter = Meter(house.config.ops.state_dir, self.clock.now, time.monotonic)
         self.stop = self.meter.stop
         self._turns = 0  # of the machine's count, those that were looked at
         self._waiting = 0  # turns that began before there was a session to say them in
@@ -137,8 +137,12 @@ class Clock:
     """The time in three ways, in the zone of the box or in the one that the owner named."""
 
     def __init__(self, zone: str | None) -> None:
-        self._zone: tzinfo | None = None
         self._looked_at = time.monotonic()
+        self.use(zone)
+
+    def use(self, zone: str | None) -> None:
+        """Tell the time in this zone from now on."""
+        self._zone: tzinfo | None = None
         if zone is not None:
             from zoneinfo import ZoneInfo  # most kiosks live where their box believes to be
 

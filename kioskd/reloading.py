@@ -13,6 +13,8 @@ import os
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 from kioskd.boot import LAST_GOOD, ON_TRIAL, Source
+from kioskd.config.checks import check
+from kioskd.config.findings import Lines
 from kioskd.config.goods import Goods, fingerprint
 from kioskd.config.keys import RESTART
 from kioskd.config.loader import Loaded, take
@@ -60,6 +62,7 @@ class Reloading:
         self._good = ""  # fingerprint of what was kept last
         self._unkept = ""  # why a good one could not be kept
         self._counts = {"reloads": 0, "refused": 0}
+        self._hung_up = False  # a reload that SIGHUP asked for has not read the file yet
         self._settling: asyncio.Task[None] | None = None
         self._asked: set[asyncio.Task[None]] = set()
 
@@ -85,7 +88,10 @@ class Reloading:
     # -- reloaded ----------------------------------------------------------------------------------
 
     def hang_up(self) -> None:
-        """SIGHUP: reload, and tell the journal how that went."""
+        """SIGHUP: reload, and tell the journal how that went. Of a storm the first is done, and one for all others."""
+        if self._hung_up:
+            return
+        self._hung_up = True
 
         async def reload() -> None:
             try:
@@ -104,11 +110,13 @@ class Reloading:
             ValueError: it is refused, and nothing has changed; a sentence.
         """
         async with self.busy:
+            self._hung_up = False
             self.allow()
             self._house.notifier.reloading()
             try:
                 loaded, data = await asyncio.to_thread(take, self.source.path)
                 config = self.sound(loaded, data, self.source.path)
+                await asyncio.to_thread(fitting, self._house.config, config)
                 found = self.run(config, Source(self.source.path, tuple(map(str, loaded.warnings)), data), "reloaded")
             except ValueError:
                 self._counts["refused"] += 1
@@ -165,6 +173,12 @@ class Reloading:
             ) from error
         self.stand(config, source)
         return found
+
+    def back(self, running: Config, wanted: Config, source: Source) -> None:
+        """Have what a trial replaced in force again, to the last key: also a tool that it took out, which from a file
+        would come with a restart only."""
+        rewire(self._house, running, "the configuration was rolled back")
+        self.stand(wanted, source)
 
     def stand(self, config: Config, source: Source) -> None:
         """What runs came from there."""
@@ -243,6 +257,21 @@ class Reloading:
             "unkept": self._unkept,
             **self._counts,
         }
+
+
+def fitting(running: Config, wanted: Config) -> None:
+    """See whether what is live of it can run beside what waits for a restart. Blocks on the disk (files of cues).
+
+    Raises:
+        ValueError: it cannot; a sentence.
+    """
+    now = merged(running, wanted)
+    wrong = None if now == wanted else next((one for one in check(now, Lines()) if not one.warning), None)
+    if wrong is not None:
+        raise ValueError(
+            "refused, and nothing has changed: what is live of it does not fit what only a restart changes "
+            f"({wrong.key}: {wrong.sentence}); take both at once: systemctl restart kioskd, or kioskctl apply"
+        )
 
 
 def rows(found: Sequence[Change]) -> list[dict[str, object]]:

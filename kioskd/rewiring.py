@@ -44,6 +44,11 @@ def rewire(house: House, config: Config, why: str) -> None:
     # The machine first: from here on it judges by the new policy, whatever the service was told.
     house.config = config
     house.performer.perform(house.machine.step(ConfigChanged(config, why), time.monotonic()))
+    if config.kiosk.time_zone != old.kiosk.time_zone:
+        # In the same turn of the loop: hours are live, and no hour of the new ones is read off the old clock.
+        house.watches.use(config.kiosk.time_zone)
+        house.tell_time(wall=True)
+        house.metering.clock.use(config.kiosk.time_zone)
     house.actions.use(config.tools, config.kiosk.name)
     _sound(house, old)
     if (config.service, config.persona) != (old.service, old.persona):

@@ -23,7 +23,7 @@ from kioskd.config.show import Change, changes
 from kioskd.config.staging import TRIAL
 from kioskd.config.trial import Trial
 from kioskd.core.events import StopAsked
-from kioskd.reloading import Reloading, rows
+from kioskd.reloading import Reloading, fitting, rows
 
 if TYPE_CHECKING:
     from kioskd.app import House
@@ -62,7 +62,7 @@ class Trying:
         self._runtime_dir = house.config.ops.runtime_dir
         self._trial: Trial | None = reloading.source.trial
         self._phase = ""
-        self._undo: tuple[Config, Source] | None = None
+        self._undo: tuple[Config, Config, Source] | None = None
         self._found: tuple[Change, ...] = ()
         self._news = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -114,7 +114,7 @@ class Trying:
         if step == "begin":
             await self._begin(request)
         elif step == "confirm":
-            self._confirm()
+            self._confirm(request)
         elif step in ("keep", "drop"):
             if self._trial is None or self._trial.sha256 != sha256 or self._trial.ended:
                 raise ValueError("it is not on trial any more")
@@ -157,9 +157,10 @@ class Trying:
             )
             await self._mark(trial)
             if not restart:
-                self._undo = (reloading.wanted, reloading.source)
+                self._undo = (running, reloading.wanted, reloading.source)
                 source = Source(path, tuple(map(str, loaded.warnings)), data, ON_TRIAL)
                 try:
+                    await asyncio.to_thread(fitting, running, config)
                     reloading.run(config, source, "put on trial")
                 except ValueError as error:
                     await self._mark(trial.over(trials.ROLLED_BACK, str(error)))
@@ -170,11 +171,12 @@ class Trying:
         if restart:
             asyncio.get_running_loop().call_later(LEAVE_S, self._leave, "a configuration on trial wants a restart")
 
-    def _confirm(self) -> None:
+    def _confirm(self, request: Mapping[str, object]) -> None:
         trial = self._trial
-        if trial is None or trial.ended or not trial.confirm_s:
+        if trial is None or trial.state != trials.RUNNING or not trial.confirm_s:
             raise ValueError("nothing waits for a confirmation")
         self._trial = replace(trial, confirmed=True)
+        self._reloading.tell("confirmed", self._reloading.source.data, (), request)
 
     # -- how it goes ---------------------------------------------------------------------------------
 
@@ -254,7 +256,7 @@ class Trying:
             log.warning("the configuration on trial is rolled back: %s", reason)
             self._end(trial.over(trials.ROLLED_BACK, reason))
             if self._undo is not None:
-                reloading.run(*self._undo, "rolled back")
+                reloading.back(*self._undo)
             await self._remember()
         reloading.tell("rolled back", reloading.source.data, self._found, {"by": trial.by}, reason)
         reloading.settle()

@@ -63,6 +63,11 @@ class Watches:
         self._wall = WallWatch(zone) if wall is None else wall
         self.problem = self._wall.problem
 
+    def use(self, zone: str | None) -> None:
+        """The wall is in another zone from now on; the next look is news."""
+        self._wall = WallWatch(zone)
+        self.problem = self._wall.problem
+
     def news(self, wall: bool) -> Iterator[Event]:
         """That the device slept, and, when that is so or ``wall`` is asked for, what the clock on the wall shows."""
         slept = self._sleep.look()

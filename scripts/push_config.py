@@ -83,7 +83,11 @@ def pushed(box: Box, options: argparse.Namespace) -> dict[str, Any]:
         ok, outcome = result["ok"] is True and done.returncode == 0, clean(result["outcome"])
     except (ValueError, KeyError, TypeError):
         return row(box, "refused", last.removeprefix("kioskctl: "))
-    return {**row(box, outcome, clean(result.get("reason", "")), ok), "changes": result.get("changes", [])}
+    changes = result.get("changes")
+    return {
+        **row(box, outcome, clean(result.get("reason", "")), ok),
+        "changes": changes if isinstance(changes, list) else [],
+    }
 
 
 def row(box: Box, outcome: str, reason: str, ok: bool = False) -> dict[str, Any]:

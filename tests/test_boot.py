@@ -12,7 +12,7 @@ import pytest
 from kioskd.boot import FILE, LAST_GOOD, ON_TRIAL, RESTART_S, NothingRuns, choose
 from kioskd.config import trial as trials
 from kioskd.config.goods import Goods, fingerprint
-from kioskd.config.trial import RUNNING, STARTING, Trial
+from kioskd.config.trial import KEPT, RUNNING, STARTING, Trial
 
 BROKEN = "volume: [\n"
 
@@ -130,3 +130,19 @@ def test_a_trial_mends_what_the_last_good_one_runs_in_place_of(kiosk_file: Any) 
     kiosk_file.path.write_text(kiosk_file.text + BROKEN)
     on_trial(kiosk_file, kiosk_file.but("Front door", "New door"))
     assert choose(str(kiosk_file.path), {})[0].kiosk.name == "New door"
+
+
+def test_a_daemon_that_ends_right_after_the_move_says_that_it_was_kept(kiosk_file: Any) -> None:
+    """Else the hand, which asks the next one, is told that it went back, and puts the old file under the new kiosk."""
+    new = kiosk_file.but("Front door", "New door")
+    on_trial(kiosk_file, new, RUNNING, until=time.clock_gettime(time.CLOCK_BOOTTIME) - 1)
+    Path(f"{kiosk_file.path}.trial").rename(kiosk_file.path)
+    config, source = choose(str(kiosk_file.path), {})
+    assert config.kiosk.name == "New door" and source.running == FILE
+    assert source.trial is not None and source.trial.state == KEPT == marker(kiosk_file).state
+
+
+def test_the_same_file_tried_anew_is_not_kept_by_a_daemon_that_it_ended(kiosk_file: Any) -> None:
+    on_trial(kiosk_file, kiosk_file.text, RUNNING, until=time.clock_gettime(time.CLOCK_BOOTTIME) + 9)
+    source = choose(str(kiosk_file.path), {})[1]
+    assert source.trial is not None and source.trial.reason == "kioskd ended while it was on trial"

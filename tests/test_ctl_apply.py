@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +17,9 @@ from typing import Any, Callable
 
 import pytest
 
+from kioskd import ctl, ctl_apply
 from kioskd.config.goods import Goods
+from kioskd.config.staging import Place, Refused
 from kioskd.ctl_apply import whoever
 
 BROKEN = "volume: [\n"
@@ -152,6 +156,9 @@ def test_two_at_once_are_one_too_many(kiosk_file: Any, kiosk_unit: Any) -> None:
 def test_rollback_brings_back_what_ran_healthy_before(kiosk_file: Any, kiosk_unit: Any) -> None:
     for volume in ("0.3", "0.4"):
         assert kiosk_file.ctl("apply", new(kiosk_file, "0.8", volume), "--watch", "0.2").returncode == 0
+    looked = kiosk_file.ctl("rollback", "--dry-run")
+    assert looked.returncode == 0 and "audio.volume: 0.4 -> 0.3" in looked.stdout
+    assert "volume: 0.4" in kiosk_file.path.read_text()
     done = kiosk_file.ctl("rollback", "--watch", "0.2", "--json")
     assert done.returncode == 0, done.stderr
     assert "volume: 0.3" in kiosk_file.path.read_text() and result(done)["changes"][0]["new"] == "0.3"
@@ -267,3 +274,93 @@ def test_who_applies_is_named_by_their_own_word() -> None:
     assert whoever({}) == "somebody"
     far = {"USER": "root", "SUDO_USER": "anna", "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.9 22"}
     assert whoever(far) == "anna from 192.0.2.7"
+
+
+class Posed:
+    """What answers in the place of a daemon, with whatever it likes."""
+
+    def __init__(self, kiosk: Any, **config: Any) -> None:
+        text = kiosk.text
+        self.config = {"path": str(kiosk.path), "running": "file", "sha256": "", "pending": [], "text": text, **config}
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(kiosk.folder / "run" / "change.sock"))
+        self._listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            asking, _ = self._listening.accept()
+            with asking, asking.makefile("rwb") as lines:
+                if lines.readline():
+                    lines.write(json.dumps({"ok": True, "config": self.config}).encode() + b"\n")
+
+
+@pytest.mark.parametrize("words", [["apply", "-"], ["rollback"], ["apply", "-", "--dry-run"]])
+def test_a_daemon_that_was_broken_into_does_not_choose_what_root_overwrites(
+    kiosk_file: Any, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    victim = kiosk_file.folder / "authorized_keys"
+    victim.write_text("somebody's\n")
+    planted = {"sha256": "", "text": kiosk_file.but("Be kind.", "ssh-ed25519 AAAA")}
+    Posed(kiosk_file, path=str(victim), before=planted)
+    monkeypatch.setattr(ctl_apply, "user_of", lambda asking: 64001)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(kiosk_file.but("0.8", "0.3").encode())))
+    assert ctl.main(["--runtime-dir", str(kiosk_file.folder / "run"), *words]) == 1
+    said = capsys.readouterr().err
+    assert "user id 64001" in said and "say it yourself: -c" in said and victim.read_text() == "somebody's\n"
+
+
+def test_the_daemon_is_believed_where_it_names_the_usual_file_or_the_one_that_was_said() -> None:
+    ctl_apply._believe(ctl_apply.CONFIG, 64001, ctl_apply.CONFIG)
+    ctl_apply._believe(os.path.abspath("kiosk.yaml"), 64001, "kiosk.yaml")
+    ctl_apply._believe("/home/anna/kiosk.yaml", os.geteuid(), ctl_apply.CONFIG)
+    with pytest.raises(Refused):
+        ctl_apply._believe(ctl_apply.CONFIG, 64001, "/home/anna/kiosk.yaml")
+
+
+def test_a_daemon_that_lives_and_takes_nobody_is_not_taken_for_none(kiosk_file: Any) -> None:
+    """Its queue is full while it stands still: nothing may be written behind its back, unwatched."""
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(kiosk_file.folder / "run" / "change.sock"))
+        busy.listen(0)
+        first.connect(str(kiosk_file.folder / "run" / "change.sock"))
+        done = kiosk_file.ctl("apply", "-", "-c", str(kiosk_file.path), text=kiosk_file.but("0.8", "0.3"))
+    assert done.returncode == 69 and "does not answer" in done.stderr
+    assert kiosk_file.path.read_text() == kiosk_file.text
+
+
+def test_what_waits_for_a_restart_does_not_run_yet_and_an_apply_of_it_brings_it(
+    kiosk_file: Any, kiosk_unit: Any
+) -> None:
+    kiosk_file.path.write_text(kiosk_file.but("GPIO27", "GPIO22"))
+    assert kiosk_file.ctl("reload").returncode == 0 and kiosk_file.status()["config"]["pending"]
+    done = kiosk_file.ctl("apply", str(kiosk_file.path), "--watch", "0.3", "--json")
+    assert done.returncode == 0 and result(done)["outcome"] == "kept" and kiosk_unit.starts == 2
+    assert kiosk_file.status()["config"]["pending"] == []
+
+
+def test_what_it_goes_back_to_is_what_stands_there_once_no_other_applies(
+    kiosk_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Posed(kiosk_file)
+    seen: list[bytes] = []
+
+    def lock(place: Place) -> None:
+        kiosk_file.path.write_text(kiosk_file.but("0.8", "0.7"))  # an apply that ended just now kept this
+
+    def outliving(work: Any) -> Any:
+        seen.append(work.before)
+        return iter([{"ok": True, "outcome": "kept", "reason": ""}])
+
+    monkeypatch.setattr(Place, "lock", lock)
+    monkeypatch.setattr(ctl_apply, "outliving", outliving)
+    words = ["apply", new(kiosk_file, "0.8", "0.3")]
+    assert ctl.main(["--runtime-dir", str(kiosk_file.folder / "run"), *words]) == 0
+    assert b"volume: 0.7" in seen[0]
+
+
+def test_a_confirmation_that_would_end_before_it_is_asked_for_is_refused(kiosk_file: Any) -> None:
+    path = new(kiosk_file, "0.8", "0.3")
+    done = kiosk_file.ctl("apply", path, "-c", str(kiosk_file.path), "--confirm-within", "10")
+    assert done.returncode == 1 and "longer than the 15 s" in done.stderr
+    assert kiosk_file.path.read_text() == kiosk_file.text

@@ -56,8 +56,8 @@ def test_a_file_that_is_applied_travels_with_its_fingerprint(tmp_path: Path) -> 
     file = tmp_path / "kiosk.yaml"
     file.write_text("talk: {mode: voice}\n")
     words, data = ctl_hosts.sent(["apply", "--watch", "3", str(file), "--json"], str(file))
-    assert data == b"talk: {mode: voice}\n" and words[:4] == ["apply", "--watch", "3", "-"]
-    assert words[-2] == "--sha256" and len(words[-1]) == 64
+    assert data == b"talk: {mode: voice}\n" and words[3:] == ["--watch", "3", "-", "--json"]
+    assert words[:2] == ["apply", "--sha256"] and len(words[2]) == 64
     assert ctl_hosts.sent(["apply", "--confirm"], None) == (["apply", "--confirm"], None)
     assert ctl_hosts.sent(["apply", "-"], "-") == (["apply", "-"], None)
     with pytest.raises(CtlError, match="cannot be read"):
@@ -118,3 +118,34 @@ def test_a_connection_that_drops_in_the_middle_changes_nothing_about_the_end(
     while (trial := kiosk_file.status()["config"]["trial"])["state"] == "running":
         pass
     assert trial["state"] == "kept" and kiosk_file.path.read_text() == new.read_text()
+
+
+@pytest.mark.parametrize("words", [["--hos", "box", "mute"], ["--runtime", "/x", "--host", "box", "mute"]])
+def test_a_host_that_is_half_written_never_means_this_box(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ctl, "ask", lambda *request: pytest.fail("asked this box"))
+    monkeypatch.setattr(ctl_hosts, "run", lambda *request: 0)
+    with pytest.raises(SystemExit) as ended:
+        ctl.main(words)
+    assert ended.value.code == 2 and "--ho" in capsys.readouterr().err + "--ho"
+
+
+def test_a_fingerprint_of_yours_counts_there_too(tmp_path: Path) -> None:
+    """The last --sha256 of a command line wins: yours must stand behind the one that travels with the file."""
+    file = tmp_path / "-kiosk.yaml"
+    file.write_text("talk: {mode: voice}\n")
+    for arguments in (["apply", str(file), "--sha256", "00" * 32], ["apply", "--sha256", "00" * 32, str(file)]):
+        words, _ = ctl_hosts.sent(arguments, str(file))
+        there = ctl.parser().parse_args(words)
+        assert there.sha256 == "00" * 32 and there.file == "-"
+
+
+def test_the_file_is_found_among_words_that_look_like_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("3", "-x.yaml"):
+        (tmp_path / name).write_text("talk: {mode: voice}\n")
+    for arguments in (["--runtime-dir", "apply", "apply", "--watch", "3", "3"], ["apply", "--", "-x.yaml"]):
+        words, _ = ctl_hosts.sent(arguments, arguments[-1])
+        there = ctl.parser().parse_args(words)
+        assert there.file == "-" and there.watch in (3.0, 15.0) and len(there.sha256) == 64

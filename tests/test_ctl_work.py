@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any, Callable
@@ -9,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from kioskd import ctl_work
+from kioskd.config import durable
 from kioskd.config.goods import fingerprint
 from kioskd.config.staging import Place, Refused
 from kioskd.ctl_reach import EXIT_UNAVAILABLE, CtlError
@@ -39,6 +41,8 @@ class Played:
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if look is None:
             raise CtlError("no kioskd serves here", EXIT_UNAVAILABLE)
+        if look is CROWDED:
+            raise CtlError("32 others are connected; end a kioskctl watch and try again", 1)
         return {"trial": {"sha256": fingerprint(NEW), "reason": "", "phase": "", "confirm_within_s": 0.0, **look}}
 
 
@@ -59,6 +63,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
     return run
 
 
+CROWDED: dict[str, Any] = {"state": "the places are taken"}
 WATCHED, PROVEN = {"state": "running", "phase": "watched"}, {"state": "running", "phase": "proven"}
 
 
@@ -124,3 +129,25 @@ def test_a_refusal_is_the_last_thing_told_and_nothing_is_left(tmp_path: Path, mo
     assert rows == [{"ok": False, "outcome": "refused", "reason": "a configuration is on trial"}]
     assert os.listdir(tmp_path) == ["kioskd.yaml"]
     os.wait()
+
+
+def test_a_poll_that_is_turned_away_is_not_the_end_of_a_trial(play: Play) -> None:
+    """Others have taken all the places of the socket for a moment; what is on trial goes on meanwhile."""
+    result, path = play(Played(WATCHED, CROWDED, CROWDED, PROVEN, CROWDED))
+    assert result["ok"] and result["outcome"] == "kept" and path.read_bytes() == NEW
+
+
+def test_a_move_that_was_done_and_could_not_be_made_sure_is_taken_back(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new name is there, and the folder's fsync fails: a card that dies. The daemon goes back, so does the file."""
+
+    def sync_folder(folder: str) -> None:
+        if (Path(folder) / "kioskd.yaml").read_bytes() == NEW:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(durable, "sync_folder", sync_folder)
+    daemon = Played(PROVEN, {"state": "rolled back"})
+    result, path = play(daemon)
+    assert not result["ok"] and "Input/output error" in result["reason"]
+    assert daemon.asked == ["begin", "drop"] and path.read_bytes() == OLD

@@ -100,6 +100,37 @@ def test_a_connection_that_the_service_has_closed_is_not_counted_on() -> None:
     asyncio.run(main())
 
 
+def test_a_service_that_hangs_up_behind_each_piece_of_a_long_text_is_not_billed_for_ever() -> None:
+    """Hydra reference B4: whether it keeps the connection is its own affair; the next piece then finds it closed."""
+
+    async def once(socket: Any) -> None:
+        asked = json.loads(await socket.recv())
+        sound = base64.b64encode(b"\x01\x01" * 2400).decode()
+        of = {"external_request_id": asked.get("request_id", "")}
+        await socket.send(json.dumps({"status": "chunk", "data": {"audio": sound}, **of}))
+        await socket.send(json.dumps({"status": "complete", **of}))
+
+    async def main() -> None:
+        clock = Clock()
+        async with serve(once, "127.0.0.1", 0) as server:
+            service = section(f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/").announce.service
+            assert service is not None
+            account = Account(clock)
+            line = await dial_service(service, set(), {}, account)
+            await line.send('{"request_id": "1"}')
+            assert "complete" in [json.loads(await line.receive())["status"] for _ in range(2)]
+            clock.now += 2
+            with pytest.raises(VoiceFailed):
+                async with asyncio.timeout(5):
+                    while True:  # until its goodbye is here
+                        await line.send("{}")
+                        await asyncio.sleep(0)
+            clock.now += 100
+            assert account.readings()["announce"].session_s == 2
+
+    asyncio.run(main())
+
+
 def test_a_spent_budget_leaves_the_local_voice() -> None:
     async def main() -> None:
         account = Account()

@@ -226,3 +226,48 @@ def test_nothing_is_reloaded_while_it_starts(kiosk_file: Any) -> None:
 def test_changes_are_counted_in_words() -> None:
     found = [Change("a", "live", "1", "2"), Change("b", "restart", "1", "2"), Change("c", "live", "1", "2")]
     assert summary(found) == "2 live, 1 after a restart" and summary([]) == "nothing changed"
+
+
+def test_a_storm_of_hang_ups_is_one_reload_and_one_more(kiosk_file: Any) -> None:
+    async def play(house: Any) -> int:
+        for _ in range(200):
+            house.reloading.hang_up()
+        kiosk_file.path.write_text(kiosk_file.but("0.8", "0.3"))
+        while house.reloading._asked:
+            await asyncio.sleep(0.01)
+        assert house.config.audio.volume == 0.3, "the last one of a storm is heard"
+        return int(house.reloading.snapshot()["reloads"])
+
+    assert kiosk_file.live(play) <= 2
+
+
+def test_what_is_live_never_runs_with_what_it_does_not_fit(kiosk_file: Any) -> None:
+    """The code that shall confirm is live, the codes come with a restart: until then nobody could confirm anything."""
+    codes = "confirm: {codes: [{name: Anna, hash: {env: CODE_OF_ANNA}}]}\nops: {"
+
+    async def play(house: Any) -> str:
+        before = house.config
+        kiosk_file.path.write_text(kiosk_file.but("{allow: true}", "{allow: true, confirm: code}", "ops: {", codes))
+        with pytest.raises(ValueError, match="refused, and nothing has changed") as refused:
+            await house.reloading.reload({})
+        assert house.config is before and house.reloading.snapshot()["pending"] == []
+        return str(refused.value)
+
+    said = kiosk_file.live(play)
+    assert "add confirm.codes" in said and "systemctl restart kioskd" in said and "\n" not in said
+
+
+def test_other_hours_are_never_read_off_the_clock_of_another_zone(kiosk_file: Any) -> None:
+    """Hours are live, so their zone is: 08:00 in Kiritimati would else open the door at 08:00 UTC, 14 hours late."""
+    kiosk_file.path.write_text(kiosk_file.but("Front door", "Front door, time_zone: Etc/UTC"))
+
+    async def play(house: Any) -> tuple[Any, Any, int]:
+        before, utc = house.machine.state.wall, house.metering.clock.now().offset_s
+        kiosk_file.path.write_text(kiosk_file.but("Front door", "Front door, time_zone: Pacific/Kiritimati"))
+        await house.reloading.reload({})
+        assert house.reloading.snapshot()["pending"] == [] and utc == 0
+        return before, house.machine.state.wall, house.metering.clock.now().offset_s
+
+    before, after, offset_s = kiosk_file.live(play)
+    assert (before.date, before.minute) != (after.date, after.minute) and offset_s == 14 * 3600
+    assert (after.minute - before.minute) % 1440 in (14 * 60, 14 * 60 + 1)

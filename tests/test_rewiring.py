@@ -146,3 +146,20 @@ def test_no_chunk_is_lost_while_it_changes_again_and_again(kiosk_file: Any) -> N
 
     progress, before = kiosk_file.live(play)
     assert progress.xruns == 0 and progress.periods > before
+
+
+def test_another_service_is_looked_for_at_once(kiosk_file: Any) -> None:
+    """Not when the next probe is due, in five minutes: a wrong address would be kept as healthy by then."""
+    local = '- {dialect: local, url: "ws://127.0.0.1:9/waves/v1/s2s"}'
+    far = '- {dialect: hydra, url: "wss://%s.invalid/x", key: {env: NO_SUCH_KEY}}'
+    kiosk_file.path.write_text(kiosk_file.but(local, far % "one"))
+
+    async def play(house: Any) -> None:
+        for name, edits in (("one", ()), ("two", (local, far % "two"))):
+            if edits:
+                rewire(house, wanted(kiosk_file, *edits), "reloaded")
+            async with asyncio.timeout(8):
+                while not any(f"{name}.invalid" in why for why in house.pulse.verdict().reasons):
+                    await asyncio.sleep(0.02)
+
+    kiosk_file.live(play)

@@ -160,3 +160,17 @@ def test_a_box_without_its_file_is_not_reached(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     (box,) = json.loads(done.stdout)["boxes"]
     assert done.returncode == 1 and box["outcome"] == "not sent" and "box.example.yaml" in box["reason"]
+
+
+@pytest.mark.parametrize("changes", ["5", "null", '{"a": 1}', '"x"'])
+def test_a_box_that_answers_nonsense_spoils_no_other_row(tmp_path: Path, changes: str) -> None:
+    answer = '{"ok": true, "outcome": "kept", "reason": "", "changes": %s}' % changes
+    (tmp_path / "ssh").write_text(f"#!/bin/sh\ncat >/dev/null\necho '{answer}'\n")
+    (tmp_path / "ssh").chmod(0o755)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text("talk: {mode: voice}\n")
+    (tmp_path / "boxes.txt").write_text("one\ntwo\n")
+    command = [str(ROOT / "scripts" / "push-config"), str(tmp_path / "boxes.txt")]
+    env = {**os.environ, "KIOSKCTL_SSH": str(tmp_path / "ssh"), "KIOSKD_PYTHON": sys.executable}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "2 of 2 boxes" in done.stdout, done.stderr

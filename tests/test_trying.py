@@ -211,3 +211,50 @@ def test_without_a_manager_restart_keys_wait_and_the_rest_is_tried(kiosk_file: A
 
     tried(kiosk_file, play, "0.8", "0.3", "GPIO17", "GPIO4")
     assert list(Goods(str(kiosk_file.folder / "state")).newest_first()) == [], "what waits has not run"
+
+
+REMOVED = """tools:
+  - name: unlock_door
+    description: Unlock the front door.
+    phrases: [unlock the door]
+    class: access
+    action: {relay: {pin: GPIO27, pulse_ms: 300}}
+    policy: {allow: true}
+"""
+
+
+def test_a_tool_that_a_trial_took_out_is_there_again_when_it_goes_back(kiosk_file: Any) -> None:
+    async def play(hand: Hand) -> None:
+        before = hand.house.config
+        assert (await hand.begin())["trial"]["restart"] is False and hand.house.config.tools == ()
+        await hand.until(state="rolled back")
+        assert hand.house.config == before == hand.house.machine.state.config
+        assert hand.house.reloading.snapshot()["pending"] == []
+
+    tried(kiosk_file, play, REMOVED, "")
+
+
+def test_one_that_has_not_begun_yet_is_not_confirmed(kiosk_file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(hand: Hand) -> None:
+        hand.house.trying._managed, hand.house.trying._leave = True, lambda why: None
+        assert (await hand.begin(confirm_s=20))["trial"]["state"] == "starting"
+        with pytest.raises(ValueError, match="nothing waits for a confirmation"):
+            await hand.say("confirm")
+
+    tried(kiosk_file, play, "GPIO17", "GPIO4")
+
+
+def test_whoever_confirms_and_whoever_keeps_stands_in_the_trail(kiosk_file: Any) -> None:
+    async def play(hand: Hand) -> list[str]:
+        await hand.begin(confirm_s=20, uid=1001)
+        await hand.say("confirm", by="berta", uid=1002)
+        await hand.until(phase="proven")
+        hand.place.keep()
+        await hand.say("keep")
+        while len(lines := [one for one in hand.house.ledger.trail()["recent"] if '"config"' in one]) < 3:
+            await asyncio.sleep(0.02)
+        return lines
+
+    lines = tried(kiosk_file, play)
+    assert [one.split('"change":"')[1].split('"')[0] for one in lines] == ["trial", "confirmed", "kept"]
+    assert '"uid":"1002"' in lines[1] and '"by":"berta"' in lines[1] and '"by":"anna"' in lines[2]

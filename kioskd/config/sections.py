@@ -67,7 +67,9 @@ class Kiosk:
 
     name: str = option("name of this kiosk, shown in status and sent to staff", "kiosk", applies="live")
     settle_s: float = option("nothing moves in the first seconds after start", 2.0, low=0.5, high=60)
-    time_zone: str | None = option("of every schedule, as Europe/Berlin; default: the zone of this machine", None)
+    time_zone: str | None = option(
+        "of every schedule, as Europe/Berlin; default: the zone of this machine", None, applies="live"
+    )
     lockout: Lockout = option(
         "lock-out of everything that moves, after refusals of any tool",
         Lockout(refusals=30, per_s=60.0, for_s=300.0),

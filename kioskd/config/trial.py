@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 
 from kioskd.config import durable
 from kioskd.config.files import read_at_most
@@ -83,9 +84,12 @@ def read(runtime_dir: str, boot: str) -> Trial | None:
         data, _ = read_at_most(marker(runtime_dir), MOST_BYTES)
         row = json.loads(data)
         trial = Trial(**{**row, "before": tuple(row["before"])})
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        # The start does sums with them: one that is none would keep the kiosk from ever coming up again.
+        times = (trial.began, trial.watch_s, trial.confirm_s, trial.until, trial.confirm_until)
+        whole = isinstance(trial.sha256, str) and all(isfinite(one) for one in times)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
-    return trial if trial.boot == boot and isinstance(trial.sha256, str) else None
+    return trial if whole and trial.boot == boot else None
 
 
 def write(runtime_dir: str, trial: Trial) -> None:

@@ -61,8 +61,11 @@ class Pacer:
         self._level = BURST_CHUNKS
         self._level_at = now
         self._last_at = now  # when something was sent last
-        self._zeros_until = now  # of the utterance that ended last
+        # Owed to the utterance that ended last. Counted, not timed: a loop that is late would owe the service silence
+        # that it needs to find the end of the turn, and a turn without an end has no answer.
+        self._zeros_left = 0
         self._turn_open = False  # the service may still be waiting for the end of what it heard
+        self._announced = False  # the service says when it hears speech
         self.speaking = False  # between the first chunk of an utterance and its end mark
 
     def next(self, now: float, waiting: int) -> Next:
@@ -71,21 +74,24 @@ class Pacer:
             ready_at = self._token_at(now)
             return Next(Move.CHUNK, now) if ready_at <= now else Next(Move.WAIT, ready_at)
         keepalive_at = self._last_at + self._keepalive_s
-        if self.zeroing(now):
+        if self._zeroing:
             zero_at = max(self._last_at + self._chunk_s, self._token_at(now))
             return Next(Move.ZERO, now) if zero_at <= now + NEARLY else Next(Move.WAIT, zero_at)
         return Next(Move.KEEPALIVE, now) if keepalive_at <= now else Next(Move.WAIT, keepalive_at)
 
-    def zeroing(self, now: float) -> bool:
+    @property
+    def _zeroing(self) -> bool:
         """Whether the service is still owed silence."""
-        return self._turn_open and not self.speaking and now < self._zeros_until
+        return self._turn_open and not self.speaking and self._zeros_left > 0
 
     def sent(self, now: float, speech: bool = True) -> None:
         """One chunk went up: ``speech`` from the lane, or else a zero."""
         self._level = self._filled(now) - 1.0
         self._level_at = now
         self._last_at = now
-        if speech and not self.speaking:
+        self._zeros_left -= not speech
+        if speech and not (self.speaking and self._announced):
+            # A service that does not say that it hears somebody may have begun another turn with this.
             self.speaking = True
             self._turn_open = True
 
@@ -93,15 +99,15 @@ class Pacer:
         """A keep-alive went up. It is paid for by the silence before it, not from the bucket."""
         self._last_at = now
 
-    def ended(self, now: float) -> None:
+    def ended(self) -> None:
         """The mark behind an utterance was taken: the zeros begin, unless the service ended the turn before."""
         if self.speaking:
-            self._zeros_until = now + self._end_of_turn_s
+            self._zeros_left = round(self._end_of_turn_s / self._chunk_s)
         self.speaking = False
 
     def heard(self) -> None:
         """The service says that it hears speech: it will want the silence behind it."""
-        self._turn_open = True
+        self._turn_open = self._announced = True
 
     def turn_ended(self) -> None:
         """The service ended the turn (``speech_stopped``, ``response.created``, or it was none): no more zeros."""

@@ -124,6 +124,8 @@ class Attempt:
             if self._goodbye is not None:
                 task.cancel()
             return self._ports.limits.tick_s
+        if self._goodbye is not None:
+            self.conversation.hang_up(self._goodbye)  # it was said while the last step of the dial was on its way
         now = self._ports.clock()
         # Not less than a millisecond: a deadline that has passed needs a turn of the loop to take effect.
         return max(0.001, min(self._ports.limits.tick_s, self.conversation.watch(now) - now))

@@ -84,7 +84,7 @@ class Conversation(Orders):
         self._bad_frames = Allowance(ports.limits.bad_frames - 1, ports.limits.bad_frames_s)
         self._barge = Barge()
         self._patience = Patience(session, self._take_all)
-        self._writer = Writer(session, connection, self._replies, scrub, ports, resampler)
+        self._writer = Writer(session, connection, self._replies, scrub, ports, resampler, self._patience.turn_over)
         self._reader = Reader(setup.name, session, connection, scrub, ports, self._take, self._writer.wake)
         self._phase_since = ports.clock()  # of the handshake
         self._ready_at = 0.0
@@ -252,6 +252,7 @@ class Conversation(Orders):
                     self._downlink.spoken_over(self._barge.generating)
                     self.cancel_response(self._barge.generating, spoken_over=True)
             case facts.UserStopped():
+                self._patience.turn_over()
                 self._writer.turn_ended(answered=False)
             case facts.TurnRejected():
                 self._writer.turn_ended(answered=True)

@@ -23,6 +23,7 @@ class Patience:
         self._session = session
         self._told = told
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._cancelled = ""
 
     def handshake(self) -> None:
         """The handshake has reached a state; called for each."""
@@ -31,12 +32,21 @@ class Patience:
     def cancelled(self, response: str) -> None:
         """This answer was cancelled: the service may or may not say that it has ended."""
         patience_s = self._session.profile.cancel_patience_s or float("inf")
+        self._cancelled = response
         self._begin("cancel", patience_s, partial(self._session.assume_done, response))
 
     def cut(self) -> None:
         """An answer was cut: what still comes without a name is of it, for a while."""
         self._session.hush(True)
         self._begin("hush", LATE_S, partial(self._session.hush, False))
+
+    def turn_over(self) -> None:
+        """A whole turn went up: what comes from here on is the answer to it, be it soon, and without a name."""
+        if "cancel" in self._timers:
+            self._end("cancel")
+            self._over(partial(self._session.assume_done, self._cancelled))
+        self._end("hush")
+        self._session.hush(False)
 
     def stop(self) -> None:
         """The session is over."""

@@ -113,6 +113,11 @@ class Supervisor(Outcomes):
         self._course.use(endpoints)
         self._standings.use([setup.name for setup in endpoints])
         self._endpoints = tuple(endpoints)
+        if self._record.state is Link.REFUSED and not self._wish and not self._course.barred:
+            self._record.set(Link.ASLEEP, "", "the service may be asked again")
+        # Whether they can be reached is told while somebody still looks, and not in five minutes, nor of the old ones.
+        self._lookout.stop()
+        self._lookout.soon()
         self._news.wake()
 
     def open(self, reason: str, greet: bool) -> None:

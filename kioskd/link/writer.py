@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Callable, NoReturn
 
 from kioskd.core.resample import Resampler, make_resampler
 from kioskd.core.uplink import KEEPALIVE_CHUNKS, Move, Pacer
@@ -43,6 +43,7 @@ class Writer:
     Args:
         replies: decides when ``response.create`` is due.
         resampler: from the lane's rate to the dialect's; None: one is made here.
+        turn_sent: called when the whole of an utterance has gone up, before anything else does.
 
     Attributes:
         pacer: None until ``begin``; no audio goes up before.
@@ -58,8 +59,10 @@ class Writer:
         scrub: Scrub,
         ports: Ports,
         resampler: Resampler | None = None,
+        turn_sent: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
+        self._turn_sent = turn_sent
         self._resampler = resampler or make_resampler(UPLINK_HZ, session.profile.in_rate_hz)
         self._by_hand = session.profile.turns == "manual"
         self._everything = ports.talk.mode == "open"  # goes up: where an utterance begins and ends the service says
@@ -124,9 +127,11 @@ class Writer:
         """The service ended the turn; ``answered``: it owes nothing any more, for it answers or will not."""
         if self._hears and not answered and not self._everything:
             self._owe(self._clock())
-        self._hears = False
-        if self.pacer is not None:
+        # An answer that begins while the service hears the visitor is one to something else (what a tool said): the
+        # turn at hand is owed its silence all the same.
+        if self.pacer is not None and not (answered and self._hears and self.pacer.speaking):
             self.pacer.turn_ended()
+        self._hears = False
         if answered:
             self.owed_since = self._create_at = NEVER
             self._expects_until = 0.0
@@ -194,11 +199,12 @@ class Writer:
                 # Of what the service does not hear (a door that slams) it owes nothing; and shut in the middle of
                 # everything (by mute, by the kiosk's own voice), an utterance may have held no word.
                 if not self._everything:
+                    self._turn_sent()
                     self._expects_until = now + self._answer_s
                     if self._hears:
                         self._owe(now)
                 await self._commit(pacer, now)
-            pacer.ended(now)
+            pacer.ended()
             return
         pacer.sent(now)
         self.sent.chunks += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,14 @@ def test_a_marker_of_another_boot_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"sha256": 1}', '{"state": "x", "before": 3}', "[" * 9000, "é"])
 def test_a_damaged_marker_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / trials.NAME).write_text(text, encoding="latin-1")
+    assert trials.read(str(tmp_path), "this") is None
+
+
+@pytest.mark.parametrize("value", ["null", '"15"', "[]", "NaN", "1" + "0" * 400])
+@pytest.mark.parametrize("name", ["began", "watch_s", "confirm_s", "until", "confirm_until"])
+def test_a_marker_whose_times_are_none_is_none(tmp_path: Path, name: str, value: str) -> None:
+    row = json.dumps({**asdict(ONE), name: 4711}).replace("4711", value)
+    (tmp_path / trials.NAME).write_text(row)
     assert trials.read(str(tmp_path), "this") is None
 
 

@@ -53,7 +53,7 @@ class World:
             self.pacer.sent(self.now, speech=False)
             self.log.append((self.now, "zero"))
         elif self.lane.pop(0) == END:
-            self.pacer.ended(self.now)
+            self.pacer.ended()
             self.log.append((self.now, END))
         else:
             self.pacer.sent(self.now)
@@ -114,8 +114,31 @@ def test_zeros_end_after_end_of_turn_s_when_the_service_says_nothing() -> None:
     assert world.times("zero")[-1] < 105.0
 
 
+def test_a_loop_that_is_late_at_every_turn_sends_as_many_zeros_as_one_in_time() -> None:
+    """A service needs so much silence and not so much time: else a busy board gets no answer."""
+    pacer = Pacer(100.0, chunk_s=CHUNK_S, catch_up=1.0, end_of_turn_s=3.0, keepalive_s=30.0)
+    pacer.sent(100.0)
+    pacer.ended()
+    now, zeros = 100.0, 0
+    while now < 125.0:
+        move, at = pacer.next(now, 0)
+        if move is Move.ZERO:
+            pacer.sent(now, speech=False)
+            zeros += 1
+        now = max(at, now) + (0.1 if move is Move.WAIT else 0.0)
+    assert zeros == 150
+
+
+def test_what_is_said_after_the_turn_is_owed_its_silence_where_the_service_does_not_say_that_it_hears() -> None:
+    """HybrIE may not (dialects reference U11): its answer to the last turn comes in the middle of the next."""
+    world = World()
+    world.run(live(101.0, 1.0), 105.0, ends_turn_at=101.5)
+    assert len(world.times("zero")) > 40
+
+
 def test_no_zeros_when_the_service_ended_the_turn_before_our_gate_closed() -> None:
     world = World()
+    world.pacer.heard()
     world.run(live(101.0, 1.0), 105.0, ends_turn_at=101.9)
     assert world.times("zero") == []
 

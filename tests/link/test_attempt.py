@@ -12,6 +12,7 @@ from kioskd.core.events import Event, LinkChanged, ServiceComplained, SessionEnd
 from kioskd.core.words import Link
 from kioskd.lanes import PlaybackLane, UplinkLane
 from kioskd.link.attempt import Attempt
+from kioskd.link.client import Connection, Target, dial
 from kioskd.link.ports import Ports
 from kioskd.link.record import Record
 from kioskd.voice.options import Options
@@ -78,6 +79,29 @@ def test_it_can_be_ended_while_nobody_has_answered(kit: Any) -> None:
             attempt.hang_up("enough")
             ending = await asyncio.wait_for(running, kit.patience_s)
             assert ending.ours and not ending.was_ready and ending.failure.sentence == "enough"
+
+    asyncio.run(main())
+
+
+def test_it_can_be_ended_in_the_very_moment_in_which_somebody_answers(
+    kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a session that nobody wants is kept open by its keep-alives, and billed."""
+
+    async def main() -> None:
+        events: list[Event] = []
+        async with kit.Peer() as peer:
+            attempt = attempt_for(kit, peer.url, events)
+
+            async def dialled(target: Target) -> Connection:
+                connection = await dial(target)
+                attempt.hang_up("enough")
+                return connection
+
+            monkeypatch.setattr("kioskd.link.attempt.dial", dialled)
+            ending = await asyncio.wait_for(attempt.run(), kit.patience_s)
+            assert ending.ours and not ending.was_ready and ending.failure.sentence == "enough"
+            assert Link.READY not in states(events)
 
     asyncio.run(main())
 

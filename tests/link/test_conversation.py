@@ -15,6 +15,7 @@ from kioskd.core import events
 from kioskd.core.events import ResponseCreated, ResponseDone, ServiceComplained, SessionEnded, SessionReady, ToolAsked
 from kioskd.core.words import CallKey, Link
 from kioskd.lanes import CHUNK_BYTES
+from kioskd.wire.dialects import DIALECTS, HYDRA
 from kioskd.wire.session import Session
 
 
@@ -100,6 +101,27 @@ def test_zeros_end_by_themselves_and_keepalives_follow(kit: Any) -> None:
                 assert bench.link.snapshot()["conversation"]["keepalives_up"] == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_was_said_before_the_session_goes_up_at_the_pace_of_its_dialect(
+    kit: Any, swift: Any, dialect: str
+) -> None:
+    catch_up = DIALECTS[dialect].catch_up
+
+    async def main() -> None:
+        profile = kit.replace(HYDRA, catch_up=catch_up)
+        async with kit.Peer() as peer, kit.long(peer.url, profile=profile) as bench:
+            said = bench.speak(200)
+            bench.link.open("a visitor", greet=False)
+            began = await bench.ready()
+            visit = await peer.visited(1)
+            await visit.until(lambda: len(visit.audio) >= len(said))
+            took_s = bench.now() - began
+            # The first three go at once: a burst (core/uplink.py).
+            assert visit.audio.startswith(said) and abs(took_s - 197 * 0.02 / catch_up) < 0.2
+
+    swift(main())
 
 
 # -- tools -----------------------------------------------------------------------------------------

@@ -99,3 +99,22 @@ def test_after_a_change_of_the_network_a_pong_is_wanted_soon(swift: Any) -> None
             pulse.stop()
 
     swift(main())
+
+
+def test_a_service_that_speaks_on_after_a_change_of_the_network_is_alive_however_slow_its_pongs(swift: Any) -> None:
+    """Gemini was seen to take 8 to 30 s for one (dialects reference 9.17)."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for words_s, dead in ((1.0, 0), (0.2, 1)):  # what comes at once had come before
+            heard, gone = Heard(at=loop.time()), list[Failure]()
+            peer: Any = Peer(float("inf"))
+            pulse = Liveness("hybrie-gemini", peer, LIMITS, loop.time, heard, 30.0, gone.append)
+            pulse.prove()
+            await asyncio.sleep(words_s)
+            heard.at = loop.time()
+            await asyncio.sleep(10)
+            assert len(gone) == dead
+            pulse.stop()
+
+    swift(main())

@@ -95,3 +95,28 @@ def test_audio_without_a_name_is_of_the_answer_that_was_cut_until_another_begins
         assert heard(delta) == [Began, Audio], "a service that never says that an answer begins is heard after a while"
 
     asyncio.run(main())
+
+
+def test_behind_a_whole_turn_the_answer_that_was_cut_is_over_and_what_comes_is_the_next() -> None:
+    """Or the next answer of a service that names none is lost, the sooner it comes the more of it."""
+    delta = b'{"type":"response.audio.delta","delta":"AAAA"}'
+
+    async def main() -> None:
+        session = Session(DIALECTS["hybrie"], SETUP)
+        facts: list[type] = []
+        patience = Patience(session, lambda: facts.extend(type(fact) for fact in session.facts()))
+        session.press_on()
+        session.receive(delta)
+        session.facts()
+        patience.cancelled("unnamed-1")
+        session.receive(delta)
+        assert [type(fact) for fact in session.facts()] == [Audio], "it may still be cut short by a word of its end"
+        patience.turn_over()
+        assert facts == [Ended]
+        patience.cut()
+        patience.turn_over()
+        session.receive(delta)
+        assert [type(fact) for fact in session.facts()] == [Began, Audio]
+        patience.stop()
+
+    asyncio.run(main())

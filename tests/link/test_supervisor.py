@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import time
@@ -552,6 +553,46 @@ def test_a_changed_configuration_holds_from_the_next_session_on(kit: Any) -> Non
                 await bench.event(SessionReady, 2)
                 said = [visit.of("session.configure")[0]["session"]["instructions"] for visit in peer.visits]
                 assert said == ["Be kind.", "Be quick."]
+
+    asyncio.run(main())
+
+
+def test_what_another_configuration_may_have_mended_is_not_held_against_it(kit: Any) -> None:
+    """The visitor who was refused has gone; nobody would ask again for the owner to see that the lamp goes out."""
+
+    async def main() -> None:
+        async with kit.Peer(http=[(401, {})]) as refusing:
+            async with kit.Bench(kit.setup_for(refusing.url)) as bench:
+                bench.link.open("a press", False)
+                await bench.state(Link.REFUSED)
+                bench.link.close("the visitor has gone")
+                bench.link.use([kit.setup_for(refusing.url, instructions="Be kind.")])
+                assert (await bench.state(Link.ASLEEP)).reason == "the service may be asked again"
+
+    asyncio.run(main())
+
+
+def test_a_probe_of_a_service_that_is_no_more_tells_nothing_of_the_new_one(
+    kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        begun, asked = asyncio.Event(), []
+
+        async def probe(url: str, timeout_s: float, **more: Any) -> None:
+            asked.append(url)
+            begun.set()
+            if len(asked) == 1:
+                await asyncio.sleep(0.2)
+                raise RuntimeError("the old one cannot be reached")
+
+        monkeypatch.setattr("kioskd.link.probe.probe", probe)
+        limits = dataclasses.replace(kit.fast, probe_s=300.0, probe_retry_s=300.0)
+        async with kit.Bench(kit.setup_for("wss://old.invalid/"), limits=limits) as bench:
+            await asyncio.wait_for(begun.wait(), 5)
+            bench.link.use([kit.setup_for("wss://new.invalid/")])
+            await bench.until(lambda: asked == ["wss://old.invalid/", "wss://new.invalid/"])
+            await asyncio.sleep(0.3)  # the old one would have told by now
+            assert bench.link.state is Link.ASLEEP
 
     asyncio.run(main())
 

@@ -190,3 +190,21 @@ def test_after_the_end_no_more_audio_is_taken(kit: Any) -> None:
             assert len(desk.uplink) == 4 and desk.writer.sent.chunks == 0
 
     asyncio.run(main())
+
+
+def test_an_answer_to_something_else_does_not_take_the_silence_behind_the_turn_at_hand(kit: Any) -> None:
+    """What a tool said is told when ``response.create`` is there: by then the visitor may be speaking again."""
+
+    async def main() -> None:
+        async with Desk(kit) as desk:
+            desk.begin()
+            desk.uplink.push(Chunk(b"a" * CHUNK_BYTES, 0.0))
+            desk.writer.wake()
+            await desk.shelf.holds(2)
+            desk.writer.turn_began()
+            desk.writer.turn_ended(answered=True)
+            desk.speak(b"b")
+            frames = await desk.shelf.holds(5)
+            assert base64.b64decode(frames[-1]["audio"]) == bytes(CHUNK_BYTES), "zeros follow, for the end of it"
+
+    asyncio.run(main())

@@ -462,6 +462,25 @@ def test_a_cancelled_answer_that_is_never_ended_is_over_after_its_patience(
     meet("hybrie", scene, "silent-cancel", "delta-speed=1.5", change={"cancel_patience_s": 0.3})
 
 
+def test_an_answer_that_comes_at_once_behind_one_that_was_cut_is_heard_from_its_first_syllable(
+    meet: Callable[..., None], speech: Callable[..., bytes]
+) -> None:
+    """HybrIE names no answer and says neither that one begins nor that one was cut (dialects reference 8.4, U12)."""
+
+    async def scene(kiosk: Kiosk, server: Server) -> None:
+        kiosk.say(bytes(9600) + speech("what can you do"))
+        began = await kiosk.event(ResponseCreated)
+        kiosk.link.cancel_response(began.session, began.response)
+        kiosk.playback.cut(began.response)
+        kiosk.say(bytes(9600) + speech("what time is it"))
+        assert (await kiosk.event(ResponseDone, 2)).response != began.response
+        assert [event.status for event in kiosk.of(ResponseDone)] == ["cancelled", "completed"]
+        _, length_ms = kiosk.played()
+        assert length_ms > 900, "the whole of it"
+
+    meet("hybrie", scene, "silent-cancel", "delta-speed=4")
+
+
 def test_a_response_that_was_asked_for_too_early_is_asked_for_once_more(
     meet: Callable[..., None], speech: Callable[..., bytes]
 ) -> None:
