@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kioskd.app import House
     from kioskd.panel.keypad import Keypad, Source
 
+CODES_PART = "codes"
 END_S = 0.5
 CHECK_S = core_codes.CHECK_S - 1.0
 
@@ -39,6 +40,7 @@ class Confirming:
         self._post = house.inbox.post
         config = house.config.confirm
         self._codes: Codes | None = None
+        self._codes_trouble = ""
         self._crew: Crew | None = None
         self._keypad: Keypad | None = None
         self._inquiry: Inquiry | None = None
@@ -63,7 +65,9 @@ class Confirming:
             self._keypad.listen(on)
 
     def check_code(self, key: CallKey, number: int, code: str) -> None:
-        """Compare a code with all that are known. Answered by one CodeChecked."""
+        """Compare a code with all that are known, as soon as its attempt is on the disk: who cuts the power at a wrong
+        one has it counted all the same. Answered by one CodeChecked.
+        """
 
         def compare() -> Outcome:
             if self._codes is None:
@@ -72,13 +76,27 @@ class Confirming:
                 return Outcome(True, say=self._codes.whose(code))
             except ValueError as error:
                 return failed(str(error))
+            finally:
+                self._tell_codes(self._codes.trouble)
 
         def answer(outcome: Outcome) -> None:
             name = outcome.say if outcome.ok else ""
             self._post(CodeChecked(key, number, name, "" if outcome.ok else outcome.reason))
 
-        if self._crew is None or not self._crew.submit(Job("a code", compare, answer, CHECK_S)):
-            answer(failed("no code can be compared: there is none (confirm.codes), or kioskd is ending"))
+        def begin(trouble: str) -> None:
+            if trouble:
+                answer(failed(f"the attempt cannot be counted: {trouble}"))
+            elif self._crew is None or not self._crew.submit(Job("a code", compare, answer, CHECK_S)):
+                answer(failed("no code can be compared: there is none (confirm.codes), or kioskd is ending"))
+
+        self._house.ledger.when_kept(begin)
+
+    def _tell_codes(self, trouble: str) -> None:
+        """Status says when a code cannot be read, until it can. A thread of the crew."""
+        if trouble != self._codes_trouble:
+            self._codes_trouble = trouble
+            state = PartState.FAILED if trouble else PartState.RUNNING
+            self._post(PartChanged(CODES_PART, state, trouble and f"{trouble}; see confirm.codes"))
 
     def ask_staff(self, key: CallKey, tool: str, for_s: float) -> None:
         """Ask people elsewhere. Answered by StaffAnswered or StaffUnreached, or not at all."""

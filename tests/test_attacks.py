@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any, Awaitable, Callable
@@ -356,3 +357,34 @@ def test_the_right_code_on_the_keypad_opens_once(tmp_path: Path, monkeypatch: py
 
     page = attack(tmp_path, monkeypatch, typed)
     assert pulses(page) == {"open_safe": 1}
+
+
+async def typed(house: House, code: str) -> None:
+    """On the keypad, as soon as it is read."""
+    async with asyncio.timeout(PATIENCE_S):
+        while house.machine.state.keys_for is None:
+            await asyncio.sleep(0.01)
+        for key in (*code, "#"):
+            assert house.confirming.press(key)
+        attempts = house.machine.state.attempts
+        while house.machine.state.attempts == attempts or house.machine.state.checking:
+            await asyncio.sleep(0.01)
+
+
+def test_the_same_house_does_open_for_the_right_code_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all the others rest upon: that nothing moves there is no accident."""
+
+    async def open_safe(service: Service, house: House) -> None:
+        await settled(service, house)
+        await service.call("open_safe")
+        await typed(house, "471198")
+        await typed(house, "471199")
+        async with asyncio.timeout(PATIENCE_S):
+            while not pulses(report.status(house)):
+                await asyncio.sleep(0.01)
+
+    page = attack(tmp_path, monkeypatch, open_safe)
+    assert pulses(page) == {"open_safe": 1}
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        locks = dict(db.execute("SELECT tool, for_s FROM locks"))
+    assert locks == {"#code-0": 600.0, "#code-1": 0.0}, "the wrong one counts, the right one is given back"

@@ -38,6 +38,21 @@ class Posts:
         return event
 
 
+class Kept:
+    """A ledger that says at once, or when it is told to, whether lock-outs are on the disk."""
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.trouble = ""
+        self.waiting: list[Callable[[str], None]] = []
+
+    def when_kept(self, tell: Callable[[str], None]) -> None:
+        if self.slow:
+            self.waiting.append(tell)
+        else:
+            tell(self.trouble)
+
+
 class House:
     """As much of a house as this needs."""
 
@@ -47,6 +62,7 @@ class House:
         self.secrets: set[str] = set()
         self.lines = lines
         self.closers: list[Callable[[], object]] = []
+        self.ledger = Kept()
 
     def closes(self, name: str, close: Callable[[], object]) -> None:
         self.closers.append(close)
@@ -94,6 +110,42 @@ def test_a_hash_that_cannot_be_read_is_a_sentence(monkeypatch: pytest.MonkeyPatc
     confirming(house).check_code(KEY, 1, "471199")
     answer = house.inbox.next(CodeChecked)
     assert answer.name == "" and "the code of caretaker" in answer.problem
+    house.close()
+
+
+def test_no_code_is_compared_before_its_attempt_is_on_the_disk() -> None:
+    house = House(Confirm(codes=(CODE,)))
+    room = confirming(house)
+    house.ledger.slow = True
+    room.check_code(KEY, 1, "471199")
+    assert house.secrets == set(), "not even read"
+    house.ledger.waiting.pop()("")
+    assert house.inbox.next(CodeChecked) == CodeChecked(KEY, 1, "caretaker")
+    house.close()
+
+
+def test_on_a_disk_that_keeps_no_attempt_no_code_is_compared() -> None:
+    house = House(Confirm(codes=(CODE,)))
+    house.ledger.trouble = "The ledger cannot be written."
+    confirming(house).check_code(KEY, 1, "471199")
+    assert house.inbox.next(CodeChecked) == CodeChecked(
+        KEY, 1, "", "the attempt cannot be counted: The ledger cannot be written."
+    )
+    assert house.secrets == set()
+    house.close()
+
+
+def test_a_code_that_cannot_be_read_shows_until_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Code(name="owner", hash=SecretRef(env="CONFIRM_OTHER"))
+    house = House(Confirm(codes=(CODE, other)))
+    room = confirming(house)
+    room.check_code(KEY, 1, "471199")
+    told = house.inbox.next(PartChanged)
+    assert told.state is PartState.FAILED and "the code of owner" in told.reason and "confirm.codes" in told.reason
+    assert house.inbox.next(CodeChecked).name == "caretaker"
+    monkeypatch.setenv("CONFIRM_OTHER", hashed("8642"))
+    room.check_code(KEY, 2, "0815")
+    assert house.inbox.next(PartChanged) == PartChanged("codes", PartState.RUNNING, "")
     house.close()
 
 

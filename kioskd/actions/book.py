@@ -43,6 +43,7 @@ class Book:
         self._post = post
         self._clock = clock
         self._start = dict(start)
+        self._locks: dict[str, tuple[float, float]] = {}  # when and for how long; the disk has not taken them yet
         self.trail = Trail(path.parent / "audit", clock)
         self.endings = Endings(self.trail, clock)
         self.store: Store | None = None
@@ -100,11 +101,19 @@ class Book:
         return fresh
 
     def lock_out(self, lock: Lock) -> None:
-        """Remember a lock-out."""
-        self.opened().lock(lock.tool, self._clock(), lock.for_s)
+        """Remember a lock-out, also when the disk takes it only later."""
+        self._locks[lock.tool] = (self._clock(), lock.for_s)
+        self.keep_locks()
+
+    def keep_locks(self) -> None:
+        """Write the lock-outs that wait; all of them are durable when this returns."""
+        for tool, (at, for_s) in list(self._locks.items()):
+            self.opened().lock(tool, at, for_s)
+            del self._locks[tool]
 
     def catch_up(self) -> None:
-        """Write the outcomes that wait."""
+        """Write the lock-outs and outcomes that wait."""
+        self.keep_locks()
         self.endings.write(self.opened())
 
     def repair(self) -> None:

@@ -76,26 +76,30 @@ class Codes:
     def __init__(self, codes: Sequence[Code], read_secret: Callable[[SecretRef], str]) -> None:
         self._codes = tuple(codes)
         self._read_secret = read_secret
+        self.trouble = ""  # a sentence: at the last comparison one of them could not be read
 
     def whose(self, code: str) -> str:
         """Whose code it is; empty: nobody's. Blocks for a tenth of a second or so; a worker thread only.
 
-        All are compared, whichever fits: how long it takes tells nothing. One that cannot be read fits nobody, and
-        the others are compared all the same.
+        All are compared, whichever fits: how long it takes tells nothing. One that cannot be read fits nobody
+        (``trouble`` says so), and what fits none of the others is wrong: else one bad hash would make every attempt
+        at the others free.
 
         Raises:
-            CodeError: it fits none that can be read, and another one cannot be.
+            CodeError: none of them can be read, so nothing was compared.
         """
-        found, trouble = "", ""
+        found, trouble, compared = "", "", 0
         for one in self._codes:
             try:
                 fits = matches(code, self._read_secret(one.hash))
             except (OSError, ValueError, LookupError) as error:
                 trouble = trouble or f"the code of {one.name}: {_sentence(error)}"
                 continue
+            compared += 1
             if fits and not found:
                 found = one.name
-        if trouble and not found:
+        self.trouble = trouble
+        if trouble and not compared:
             raise CodeError(trouble)
         return found
 

@@ -169,8 +169,8 @@ class Inquiry:
         question = Question(self._config.device, self._kiosk, tool, call_of(*key), secrets.token_hex(16), ends_at)
         waiting = _Open(key, question, secret.encode(), until)
         with self._changed:
-            if self._current != key:
-                return None  # forgotten meanwhile, or another call is asked about by now
+            if self._current != key or self._wanted is not None:
+                return None  # forgotten meanwhile, or asked for anew: another call, or this id for another tool
             self._open = waiting
             self.counts["asked"] += 1
         return waiting

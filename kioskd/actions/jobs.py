@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple
+from typing import Callable, Mapping, NamedTuple
 
 from kioskd.core.words import CallKey
 
@@ -46,11 +46,17 @@ class Lock(NamedTuple):
     for_s: float
 
 
+class Kept(NamedTuple):
+    """``tell`` gets an empty text when every lock-out so far is on the disk, else why not; the ledger's thread."""
+
+    tell: Callable[[str], None]
+
+
 class Repair(NamedTuple):
     """Texts in the ledger that are none shall be made readable; the file as it was is kept aside."""
 
 
-Job = Intent | Ending | Entry | Lock | Repair
+Job = Intent | Ending | Entry | Lock | Kept | Repair
 
 
 def about(key: CallKey, tool: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Callable, Mapping
 
 from kioskd.actions.book import Book
-from kioskd.actions.jobs import Ending, Entry, Intent, Job, Lock, Repair
+from kioskd.actions.jobs import Ending, Entry, Intent, Job, Kept, Lock, Repair
 from kioskd.actions.trail import Unrecorded
 from kioskd.core.events import IntentCommitted, IntentFailed, PartChanged, ThreadDied
 from kioskd.core.ports import Post
@@ -110,6 +110,12 @@ class Ledger:
         if self._put(Lock(tool, for_s)):
             self._counts["lost"] += 1
 
+    def when_kept(self, tell: Callable[[str], None]) -> None:
+        """``tell`` gets an empty text as soon as every lock-out so far is on the disk, else why it is not; in any
+        thread, and it must not block."""
+        if refusal := self._put(Kept(tell)):
+            tell(refusal)
+
     def repair(self) -> str:
         """Make texts readable that are none; how it went is in ``trail()``. A sentence when that cannot be begun."""
         return self._put(Repair())
@@ -183,6 +189,8 @@ class Ledger:
             self._try(partial(self._book.trail.append, job.what, job.data))
         elif isinstance(job, Lock):
             self._try(partial(self._book.lock_out, job))
+        elif isinstance(job, Kept):
+            job.tell(self._try(self._book.opened) or self._try(self._book.keep_locks))
         elif isinstance(job, Repair):
             self._try(self._book.repair)
         else:
@@ -258,3 +266,5 @@ class Ledger:
                 return
             if isinstance(job, Intent):
                 self._post(IntentFailed(job.key, why))
+            elif isinstance(job, Kept):
+                job.tell(why)

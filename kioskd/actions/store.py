@@ -18,7 +18,7 @@ from kioskd.core.words import CallKey
 RETENTION_S = 30 * 86_400.0
 # What limits look back on after a restart: the longest ``policy.rate.per_s``, and a bound.
 LONGEST_RATE_S = 86_400.0
-MOST_RUNS = 1000
+MOST_RUNS = 1000  # of each tool
 MOST_TEXT = 500
 # Another writer (sqlite3 in somebody's shell) may hold the file for a moment. An intent, its outcome and the last try
 # at the end must fit into the second that SIGTERM leaves us; readers never hold it (WAL).
@@ -161,9 +161,12 @@ class Store:
 
     def runs(self, at: float) -> tuple[tuple[str, float], ...]:
         """Tool and age in seconds of what was about to move something in the last day, oldest first."""
-        sql = "SELECT tool, intent_at FROM calls WHERE intent_at > ? ORDER BY intent_at DESC LIMIT ?"
+        # The last ones of each tool, not of all: who asks a thousand times for one must not make another's forgotten.
+        ranked = "row_number() OVER (PARTITION BY tool ORDER BY intent_at DESC) AS place"
+        sql = f"SELECT tool, intent_at, {ranked} FROM calls WHERE intent_at > ?"
+        sql = f"SELECT tool, intent_at FROM ({sql}) WHERE place <= ? ORDER BY intent_at"
         rows = self._db.execute(sql, (at - LONGEST_RATE_S, MOST_RUNS)).fetchall()
-        return tuple((tool, max(0.0, at - intent_at)) for tool, intent_at in reversed(rows))
+        return tuple((tool, max(0.0, at - intent_at)) for tool, intent_at in rows)
 
     def head(self) -> Head:
         """How far the audit trail was on the disk when something was last written here."""
@@ -185,6 +188,9 @@ class Store:
         copy = sqlite3.connect(aside)
         try:
             self._db.backup(copy)
+        except sqlite3.Error:
+            aside.unlink()  # half a copy tells nobody anything, and the disk may be full because of it
+            raise
         finally:
             copy.close()
 

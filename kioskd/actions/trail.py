@@ -111,7 +111,8 @@ class Trail:
         self.sync()
 
     def expect(self, known: Head) -> None:
-        """Compare with the head that the ledger keeps: a trail that ends before it has lost lines, and says so.
+        """Compare with the head that the ledger keeps: a trail that ends before it has lost lines, one with another
+        line in its place was written anew; the trail says so.
 
         Raises:
             Unrecorded: see ``append``.
@@ -121,10 +122,8 @@ class Trail:
         except OSError as error:
             raise self._failed(error) from error
         log.info("audit trail: line %d, hash %s", self.head.seq, self.head.hash)
-        if known.seq <= self.head.seq:
-            return
         try:
-            self._miss(known)
+            self._compare(known)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -195,13 +194,20 @@ class Trail:
         self._resume(lines, files)
         if torn:
             self._put("torn", {"bytes": len(torn), "why": "kioskd or the power ended in the middle of a line"})
-        if self.head.seq < before.seq:
-            self._miss(before)
+        self._compare(before)
         if self._size >= self._file_bytes:
             self._rotate()
 
-    def _miss(self, known: Head) -> None:
-        """Say in the trail that lines are gone; their numbers are not used again, as if they had never been."""
+    def _compare(self, known: Head) -> None:
+        """Say in the trail what does not fit a head that was certainly on the disk. The numbers of lines that are gone
+        are not used again, as if they had never been.
+        """
+        if known.seq <= self.head.seq:
+            if known.seq and not _continues(trail_files(self._folder), known):
+                why = f"line {known.seq} is not the one that was written: somebody replaced the end of the audit trail"
+                log.error("%s", why)
+                self._put("broken", {"why": why})
+            return
         why = f"lines {self.head.seq + 1} to {known.seq} are gone from the end of the audit trail"
         log.error("%s", why)
         self.head = known
@@ -257,6 +263,20 @@ class Trail:
 def trail_files(folder: Path) -> list[Path]:
     """The files of a trail, oldest first."""
     return sorted(folder.glob("audit-" + "[0-9]" * 12 + ".jsonl"))
+
+
+def _continues(files: list[Path], known: Head) -> bool:
+    """Whether the line of that number has that hash or, where it is missing and was told, the next one continues it."""
+    for path in reversed([path for path in files if _begin_of(path) <= known.seq]):
+        for raw in reversed(BytesIO(path.read_bytes()).readlines()):
+            line = read(raw.removesuffix(b"\n"))
+            if line is None or line.seq > known.seq + 1:
+                continue
+            if line.seq == known.seq + 1 and line.what == "missing":
+                return line.prev == known.hash
+            if line.seq <= known.seq:
+                return (line.seq, line.hash) == known
+    return True
 
 
 def _begin_of(path: Path) -> int:

@@ -10,12 +10,15 @@ from kioskd.config.confirm import GROUPS, Keypad, StaffConfirm
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import number, words
 from kioskd.config.means import means
-from kioskd.config.sections import Config, Tool
+from kioskd.config.sections import Config, Lockout, Tool
 
 # What keys may mean (panel/keys.py); a code is made of digits and letters.
 KEYS = re.compile(r"[0-9A-D*#]+")
 # All are compared, each for a quarter of a second on a small board that has much to do (core/codes.CHECK_S: 10 s).
 MOST_CODES = 20
+# Codes that somebody who tries all day may get through before it is said: of those with four digits, all in five days.
+# The default lets 576.
+MOST_A_DAY = 2000
 _TOPIC = re.compile(r"[^+#\x00/][^+#\x00]{0,199}")
 
 
@@ -84,8 +87,19 @@ def _codes(config: Config, asked: bool) -> Iterator[Finding]:
     if len(config.confirm.codes) > MOST_CODES:
         sentence = f"has {len(config.confirm.codes)} codes; comparing more than {MOST_CODES} keeps a visitor waiting"
         yield Finding("confirm.codes", sentence)
+    a_day = tried_a_day(config.confirm.wrong_codes)
+    if config.confirm.codes and a_day > MOST_A_DAY:
+        sentence = (
+            f"somebody who tries all day gets through {a_day:.0f} codes; raise per_s and for_s, or lower refusals"
+        )
+        yield Finding("confirm.wrong_codes", sentence, warning=True)
     if config.confirm.codes and not asked:
         yield Finding("confirm.codes", "no tool asks for a code (policy.confirm)", ("tools",), warning=True)
+
+
+def tried_a_day(rule: Lockout) -> float:
+    """Wrong codes that somebody gets through: all of them and then waiting, or all but one and no lock-out ever."""
+    return 86_400 * max(rule.refusals / rule.for_s, (rule.refusals - 1) / rule.per_s)
 
 
 def _staff(at: str, staff: StaffConfirm, config: Config) -> Iterator[Finding]:

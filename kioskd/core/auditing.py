@@ -77,8 +77,10 @@ def redacted(schema: Mapping[str, Any], values: Mapping[str, object]) -> dict[st
     """Arguments as they may be kept: numbers, switches and words of an ``enum``; of other text only its length."""
     properties = schema.get("properties", {})
     kept: dict[str, object] = {}
-    for name, value in list(values.items())[:MOST_ARGUMENTS]:
-        kept[_brief(name)] = _kept(name, properties.get(name, {}), value)
+    for number, (name, value) in enumerate(list(values.items())[:MOST_ARGUMENTS], 1):
+        # A name that the owner did not give (additionalProperties) is the service's own: it may be what was said.
+        shown = _brief(name) if name in properties else f"<argument {number}, {len(name)} characters>"
+        kept[shown] = _kept(name, properties.get(name, {}), value)
     return kept
 
 

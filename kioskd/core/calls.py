@@ -29,7 +29,7 @@ from kioskd.core.regions import CALL, Signal, move
 from kioskd.core.state import MOST_RUNS, PANEL, CallState, State
 from kioskd.core.words import Call, CallKey
 
-# A turn asks for one or two things; a service that asks for more at once is broken or hostile.
+# A turn asks for one or two things; a service that asks for more at once is broken or hostile. Buttons count apart.
 MOST_OPEN_CALLS = 8
 # A commit is one fsync: milliseconds on a good card, seconds on a dying one.
 COMMIT_S = 5.0
@@ -66,7 +66,7 @@ def asked(s: State, e: ev.ToolAsked, now: float) -> None:
     checked = check(tool.parameters, e.arguments) if tool else None
     problem = checked.problem if checked else ""
     decision = judge(tool, s.config.kiosk, problem, facts(s, e.key, tool, now))
-    if len(s.calls) >= MOST_OPEN_CALLS:
+    if sum((key.endpoint == PANEL) == (e.key.endpoint == PANEL) for key in s.calls) >= MOST_OPEN_CALLS:
         decision = Decision(Verdict.REFUSE, "too_many", "One thing at a time, please.", "too many calls at once")
     if tool is None or checked is None or checked.values is None:
         refuse_unheard(s, e, decision, now)
@@ -280,8 +280,8 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
 
 def answer(s: State, call: CallState, status: str, say: str, *, result: str = "", speak: bool = True) -> None:
     """Tell the model. A call has one output; what comes later comes as a text item (Hydra reference A8)."""
-    if call.key.session != s.session:
-        return
+    if call.key.session != s.session or call.key.endpoint == PANEL:
+        return  # of a button's call no service knows, whatever it calls its session
     body: dict[str, object] = {"tool": call.tool.name, "status": status, "say": say}
     if result:
         body["result"] = result

@@ -7,7 +7,7 @@ from kioskd.core.calls import cancel_calls
 from kioskd.core.effects import CloseLink, CutPlayback, DropUplink, OpenLink
 from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
 from kioskd.core.sounding import barge_in
-from kioskd.core.state import State
+from kioskd.core.state import PANEL, State
 from kioskd.core.words import Link, Response, Turn
 
 # The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
@@ -200,7 +200,7 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
     for timer in ("stream", "settle"):
         s.clear_timer(timer)
     s.note("session", f"ended ({e.code}): {e.reason}", code=e.code)
-    cancel_calls(s, "the session ended", lambda call: call.key.session == e.session)
+    cancel_calls(s, "the session ended", lambda call: call.key.session == e.session and call.key.endpoint != PANEL)
     if e.replaced:
         return  # nothing of a turn has gone up: what a visitor says from here on waits for the next one
     if s.turn is not Turn.QUIET:

@@ -52,6 +52,9 @@ def ledger_read(s: State, e: he.LedgerRead, now: float) -> None:
         s.runs.setdefault(tool, deque(maxlen=MOST_RUNS)).append(now - max(0.0, age_s))
     for tool, times in s.runs.items():
         s.runs[tool] = deque(sorted(times), maxlen=MOST_RUNS)
+    if s.checking:  # it was entered while nobody knew how often that was done before the start; its attempt counts
+        s.checking = 0
+        s.clear_timer("code")
     for tool, left_s in e.locks:
         s.locks[tool] = max(s.locks.get(tool, now), now + left_s)
         if tool.startswith(lockout.STRIKE):

@@ -100,8 +100,20 @@ def test_one_that_cannot_be_read_does_not_stand_in_the_way_of_another() -> None:
     secrets = Secrets(a=SecretError("the credential a cannot be read"), b=hashed("8642"), c="rubbish")
     codes = Codes(named("a", "b", "c"), secrets)
     assert codes.whose("8642") == "b"
+
+
+def test_one_that_cannot_be_read_makes_no_attempt_at_the_others_free() -> None:
+    """What nobody compared costs no attempt: else anybody could try all codes beside one bad hash."""
+    secrets = Secrets(a=SecretError("the credential a cannot be read"), b=hashed("8642"))
+    codes = Codes(named("a", "b"), secrets)
+    assert codes.whose("4711") == "" and codes.trouble == "the code of a: the credential a cannot be read"
+    secrets.texts["a"] = hashed("4711")
+    assert codes.whose("4711") == "a" and codes.trouble == ""
+
+
+def test_with_none_that_can_be_read_nothing_is_compared() -> None:
     with pytest.raises(CodeError, match="the code of a: the credential a cannot be read"):
-        codes.whose("4711")
+        Codes(named("a", "c"), Secrets(a=SecretError("the credential a cannot be read"), c="x")).whose("4711")
 
 
 def test_without_codes_nothing_fits() -> None:

@@ -148,6 +148,25 @@ def test_a_question_that_was_forgotten_before_it_began_is_never_open(make: Make,
     assert broker.published == [] and inquiry.snapshot()["asked"] == 0
 
 
+def test_a_question_that_was_asked_for_anew_before_it_began_is_the_new_one(make: Make, broker: Broker) -> None:
+    """A session of the same name may use a call id again for another tool: a yes to the bell is none to the door."""
+    reading, go = threading.Event(), threading.Event()
+
+    def slow(ref: SecretRef) -> str:
+        reading.set()
+        go.wait(PATIENCE_S)
+        return KEY
+
+    inquiry = make(broker, read=slow, topic="confirm")
+    inquiry.ask(CALL, "ring_bell", 60.0)
+    assert reading.wait(PATIENCE_S)
+    inquiry.forget(CALL)
+    inquiry.ask(CALL, "unlock_door", 60.0)
+    go.set()
+    assert broker.asked.acquire(timeout=PATIENCE_S)
+    assert broker.question()["tool"] == "unlock_door" and inquiry.snapshot()["asked"] == 1
+
+
 def test_an_answer_that_comes_too_late_is_none_also_after_a_sleep(
     make: Make, broker: Broker, posts: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -405,3 +406,34 @@ def test_text_that_is_none_refuses_access_and_nothing_else_until_it_is_mended(po
     assert posts.wait(IntentCommitted, 3).fresh
     assert ledger.stop(PATIENCE_S)
     assert len(list(tmp_path.glob("ledger.db.damaged-*"))) == 1
+
+
+def test_a_lock_out_waits_for_the_disk_and_who_asks_is_told(
+    ledger: Ledger, posts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt at a code counts before it is compared: it must be on the disk, or nothing is compared."""
+    told: SimpleQueue[str] = SimpleQueue()
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "lock", full)
+        ledger.keep_lock("#code-0", 600.0)
+        ledger.when_kept(told.put)
+        assert "cannot be written" in told.get(timeout=PATIENCE_S)
+    posts.wait(PartChanged, when=lambda event: event.state is PartState.FAILED)
+    failed = len(posts.of(PartChanged))
+    posts.wait(PartChanged, failed + 1)
+    ledger.when_kept(told.put)
+    assert told.get(timeout=PATIENCE_S) == ""
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        assert db.execute("SELECT tool, for_s FROM locks").fetchall() == [("#code-0", 600.0)]
+
+
+def test_a_ledger_that_ends_keeps_nothing_more(posts: Any, tmp_path: Path) -> None:
+    ledger = opened(tmp_path / "ledger.db", posts)
+    assert ledger.stop(PATIENCE_S)
+    told: list[str] = []
+    ledger.when_kept(told.append)
+    assert told == ["kioskd is ending."]

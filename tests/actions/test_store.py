@@ -6,12 +6,12 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, cast
 
 import pytest
 
 from kioskd.actions.chain import Head
-from kioskd.actions.store import RETENTION_S, Damaged, Store, Unknown
+from kioskd.actions.store import MOST_RUNS, RETENTION_S, Damaged, Store, Unknown
 from kioskd.core.words import CallKey
 
 KEY = CallKey("hydra", "sess_1", "call_1")
@@ -202,3 +202,28 @@ def test_a_copy_is_the_file_as_it_was_and_its_owners_alone(store: Store, tmp_pat
     other = Store(tmp_path / "copy")
     assert not other.intend(KEY, "open_door", "{}", 2.0)
     other.close()
+
+
+def test_a_flood_of_one_tool_makes_no_run_of_another_forgotten(store: Store) -> None:
+    store.intend(KEY, "open_door", "{}", 1.0)
+    store._db.execute("BEGIN")
+    for number in range(MOST_RUNS + 5):
+        store.intend(KEY._replace(call_id=f"flood_{number}"), "thermometer", "{}", 2.0 + number / 1000)
+    store._db.execute("COMMIT")
+    runs = store.runs(10.0)
+    assert runs[0] == ("open_door", 9.0) and len(runs) == MOST_RUNS + 1
+
+
+def test_half_a_copy_is_not_left_on_a_full_disk(store: Store, tmp_path: Path) -> None:
+    class Full:
+        """A ledger whose copy does not fit."""
+
+        def backup(self, target: sqlite3.Connection) -> None:
+            target.execute("CREATE TABLE half (a)")
+            raise sqlite3.OperationalError("database or disk is full")
+
+    whole, store._db = store._db, cast(sqlite3.Connection, Full())
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.copy_to(tmp_path / "aside")
+    store._db = whole
+    assert not (tmp_path / "aside").exists()

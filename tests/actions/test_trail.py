@@ -116,7 +116,8 @@ def test_lines_that_the_ledger_knows_and_the_trail_does_not_are_told_for_ever(tm
 def test_a_trail_that_ends_where_the_ledger_says_expects_nothing(tmp_path: Path) -> None:
     trail = write_some(tmp_path, 5)
     again = Trail(tmp_path)
-    again.expect(Head(3, "whatever"))
+    again.expect(Head(3, rows(tmp_path)[2]["hash"]))
+    again.expect(Head())
     again.expect(trail.head)
     assert again.head == trail.head
     again.close()
@@ -232,3 +233,88 @@ def test_who_takes_the_oldest_files_and_says_they_were_rotated_away_is_found(tmp
     line, _ = write(trail.head, "2026-12-01T00:00:00.000Z", "pruned", {"until": until})
     left[-1][1].append(line)
     assert "fewer files are left" in verify(left, trail.head, (4, 2000)).findings[0].sentence
+
+
+def forged(folder: Path, keep: int, count: int) -> None:
+    """Somebody writes the end of the trail anew: each line with its hash, and as many as there were or more."""
+    path = trail_files(folder)[-1]
+    lines = path.read_bytes().splitlines(keepends=True)[:keep]
+    last = json.loads(lines[-1])
+    head = Head(last["seq"], last["hash"])
+    for _ in range(count):
+        line, head = write(head, "2026-12-01T00:00:00.000Z", "decision", {"call": "nothing happened"})
+        lines.append(line)
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_an_end_that_was_written_anew_before_a_start_is_told_for_ever(tmp_path: Path, count: int) -> None:
+    known = write_some(tmp_path, 5).head
+    forged(tmp_path, 3, count)
+    again = Trail(tmp_path)
+    again.expect(known)
+    again.append("decision", {})
+    again.sync()
+    again.close()
+    verdict = look(tmp_path, again.head)
+    assert not verdict.ok and "line 5 is not the one that was written" in verdict.findings[0].sentence
+
+
+def test_a_known_last_line_that_seems_torn_is_a_lost_one(tmp_path: Path) -> None:
+    """What the ledger knows was whole on the disk: no power cut tears it."""
+    known = write_some(tmp_path, 5).head
+    path = trail_files(tmp_path)[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    again = Trail(tmp_path)
+    again.expect(known)
+    again.sync()
+    again.close()
+    assert not look(tmp_path, again.head).ok
+
+
+def test_an_end_that_is_replaced_while_it_is_written_is_told(tmp_path: Path) -> None:
+    trail = Trail(tmp_path)
+    for _ in range(5):
+        trail.append("decision", {})
+    trail.sync()
+    path = trail_files(tmp_path)[0]
+    path.rename(tmp_path / "elsewhere")
+    path.write_bytes((tmp_path / "elsewhere").read_bytes())
+    trail.append("decision", {})
+    trail.sync()
+    assert look(tmp_path, trail.head).ok, "a copy of it is as good"
+    path.rename(tmp_path / "elsewhere")
+    path.write_bytes((tmp_path / "elsewhere").read_bytes())
+    forged(tmp_path, 3, 3)
+    trail.append("decision", {})
+    trail.sync()
+    trail.close()
+    assert not look(tmp_path, trail.head).ok
+
+
+def test_what_is_gone_is_told_once_however_often_it_starts(tmp_path: Path) -> None:
+    known = write_some(tmp_path, 5).head
+    path = trail_files(tmp_path)[0]
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    for _ in range(3):
+        again = Trail(tmp_path)
+        again.expect(known)
+        again.append("start", {})
+        again.sync()
+        again.close()
+    assert [row["what"] for row in rows(tmp_path)] == ["decision"] * 3 + ["missing", "start", "start", "start"]
+
+
+def test_a_head_in_a_file_that_is_full_is_found_there(tmp_path: Path) -> None:
+    trail = Trail(tmp_path, file_bytes=600)
+    heads = []
+    for _ in range(20):
+        trail.append("decision", {"why": "x" * 100})
+        heads.append(trail.head)
+    trail.sync()
+    for head in heads:
+        trail.expect(head)
+    assert trail.head == heads[-1]
+    trail.expect(Head(7, "0" * 64))
+    assert rows(tmp_path)[-1]["what"] == "broken"
+    trail.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kioskd.config.confirm import Code, Confirm, Keypad, StaffConfirm
-from kioskd.config.confirm_checks import confirmations
+from kioskd.config.confirm_checks import confirmations, tried_a_day
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.mqtt import Mqtt
-from kioskd.config.sections import Action, Config, Panel, Policy, RelayAction, SecretRef, Tool
+from kioskd.config.sections import Action, Config, Lockout, Panel, Policy, RelayAction, SecretRef, Tool
 
 REF = SecretRef(credential="x")
 CODE = Code(name="caretaker", hash=REF)
@@ -128,3 +129,18 @@ def test_more_codes_than_a_visitor_waits_for_are_too_many() -> None:
         return found(tool("code"), codes=codes, pins="simulated")
 
     assert many(20) == [] and keys(many(21)) == ["confirm.codes"]
+
+
+def test_a_lock_out_that_stops_nobody_from_trying_all_codes_is_said() -> None:
+    for rule, codes in (
+        (Lockout(refusals=5, per_s=600.0, for_s=1.0), 432_000),
+        (Lockout(refusals=3, per_s=10.0, for_s=86_400.0), 17_280),
+    ):
+        [finding] = found(tool("code"), codes=(CODE,), keypad=PAD, wrong_codes=rule)
+        assert finding.warning and finding.key == "confirm.wrong_codes" and f"{codes} codes" in finding.sentence
+        assert found(tool("button"), wrong_codes=rule) == []
+
+
+def test_the_page_tells_how_many_codes_somebody_gets_through() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "confirming.md").read_text()
+    assert f"gets through {tried_a_day(Confirm().wrong_codes):.0f} codes" in page

@@ -94,7 +94,20 @@ def test_what_the_service_sends_is_bounded(bench: Any) -> None:
     assert len(json.dumps(told(bench, "decision"))) < 2000
     many = redacted({}, {f"n{number}": number for number in range(1000)})
     assert len(many) == 20
-    assert redacted({}, {"inner": {"password": "x"}, "list": ["x"]}) == {"inner": "<dict>", "list": "<list>"}
+    schema = {"properties": {"inner": {}, "list": {}}}
+    assert redacted(schema, {"inner": {"password": "x"}, "list": ["x"]}) == {"inner": "<dict>", "list": "<list>"}
+
+
+def test_a_name_that_the_service_made_up_is_not_kept() -> None:
+    """With additionalProperties a service may put what a visitor said into the name of an argument."""
+    schema = {"properties": {"floor": {"type": "integer"}}, "additionalProperties": True}
+    kept = redacted(schema, {"floor": 4, "my mother is ill": 1, "my father is well": "x", "otp": 4711})
+    assert kept == {
+        "floor": 4,
+        "<argument 2, 16 characters>": 1,
+        "<argument 3, 17 characters>": "<1 characters>",
+        "<argument 4, 3 characters>": "***",
+    }
 
 
 def test_a_trial_moves_nothing_and_says_so(bench: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from kioskd.config.confirm import Confirm
+from kioskd.config.confirm_checks import tried_a_day
 from kioskd.config.sections import Lockout, Tool
 from kioskd.core import codes, lockout
 from kioskd.core import confirm_effects as cf
@@ -284,3 +285,16 @@ def test_neither_events_nor_effects_show_a_code(kiosk: Any) -> None:
     assert "8642" not in repr(kiosk.done) and "'8'" not in repr(ce.KeyTyped("8", 1.0))
     kiosk(ce.KeyTyped("8", kiosk.now + 1))
     assert "typed" not in repr(kiosk.s)
+
+
+@pytest.mark.parametrize("burst", [RULE.refusals, RULE.refusals - 1], ids=["until locked", "never locked"])
+def test_nobody_gets_through_more_codes_than_check_says(bench: Any, burst: int) -> None:
+    kiosk = wanting(bench, confirm="code", lockout=Lockout(refusals=1000, per_s=1.0, for_s=1.0))
+    began, tried = kiosk.now, 0
+    while kiosk.now < began + 86_400:
+        kiosk.says()
+        kiosk.asks(f"c{tried}")
+        wrong_ones(kiosk, burst)
+        tried = len(entered(kiosk))
+        kiosk.wait(RULE.for_s if burst == RULE.refusals else RULE.per_s)
+    assert tried <= tried_a_day(RULE) + RULE.refusals

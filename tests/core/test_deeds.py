@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kioskd.config.panel import Button, Help, Panel, PushButton, Volume
-from kioskd.config.sections import Action, Policy, StaffAction, Tool
+from kioskd.config.sections import Action, Policy, Rate, StaffAction, Tool
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core import panel_events as pe
+from kioskd.core.calls import MOST_OPEN_CALLS
 from kioskd.core.words import Feed, Link
 
 CALL = Tool(
@@ -357,3 +358,35 @@ def test_only_a_hand_that_held_the_talk_button_itself_opens(
         caused += bench.wait(wait_s)
         if bench.of(ef.CommitIntent, caused):
             assert began is not None and max(before, bench.now) - began >= hold_s - 1e-6, (what, began, bench.now)
+
+
+def help_open(bench: Any, mark: str = "h1") -> Any:
+    """Help was asked for, and its intent is being written."""
+    (intent,) = bench.of(ef.CommitIntent, gesture(bench, "help", "press", mark=mark))
+    return intent.key
+
+
+def test_a_service_that_keeps_many_calls_open_does_not_have_the_help_button_refused(
+    panelled: Callable[..., Any],
+) -> None:
+    policy = dataclasses.replace(CALL.policy, rate=Rate(count=100, per_s=60.0))
+    bench = panelled(tool=dataclasses.replace(CALL, policy=policy), mode="voice")
+    bench.says()
+    for number in range(MOST_OPEN_CALLS + 1):
+        bench.asks(f"c{number}", "call_staff", '{"reason": "x"}')
+    assert len(bench.s.calls) == MOST_OPEN_CALLS
+    help_open(bench)
+    for number in range(MOST_OPEN_CALLS):
+        gesture(bench, "help", "press", mark=f"more{number}")
+    assert len(bench.s.calls) == 2 * MOST_OPEN_CALLS, "its own bound stands"
+
+
+def test_a_session_that_is_called_as_the_panel_has_no_hold_on_the_help_button(panelled: Callable[..., Any]) -> None:
+    bench = panelled(mode="voice")
+    bench.online("panel")
+    key = help_open(bench)
+    bench(ev.SessionEnded("panel", 1000, ""))
+    assert bench.of(ef.RunAction, bench(ev.IntentCommitted(key, True)))
+    bench.online("panel")
+    caused = bench(ev.ActionEnded(key, True, "{}", "", ""))
+    assert bench.of(ef.SendOutput, caused) == bench.of(ef.SendText, caused) == bench.of(ef.AskResponse, caused) == []

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from kioskd.config.sections import Interlock, Policy, Rate
+from kioskd.core import confirm_effects as cf
+from kioskd.core import confirm_events as ce
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
@@ -231,3 +233,18 @@ def test_a_press_while_the_contacts_are_read_for_the_question_is_no_answer_to_it
     bench.wait(1)
     bench.release()
     assert len(bench.of(ef.LookAround)) == 1 and bench.s.confirming is not None
+
+
+def test_a_code_that_was_entered_before_the_ledger_was_read_does_not_count(bench: Any) -> None:
+    """A slow disk tells late how often codes were tried: no power cycle gives one attempt back that way."""
+    change(bench, "unlock_door", confirm="code")
+    bench.says()
+    bench.asks()
+    for typed in (*"4711", ce.ENTER):
+        bench.now += 0.1
+        bench(ce.KeyTyped(typed, bench.now))
+    [asked] = bench.of(cf.CheckCode)
+    strikes = tuple((f"#code-{number}", 500.0) for number in range(5))
+    bench(he.LedgerRead((), strikes), ce.CodeChecked(asked.key, asked.number, "caretaker"))
+    assert bench.of(ef.CommitIntent) == [] and bench.of(cf.ListenToKeys)[-1].on
+    assert "code" not in bench.timers
