@@ -25,10 +25,10 @@ def test_off_is_a_word_and_no_boolean(with_: Judge) -> None:
 
 
 def test_one_line_serves_one_thing(with_: Judge) -> None:
-    (problem, *_) = with_("+", "power: {pin: GPIO17}\n").problems
+    problem, *_ = with_("+", "power: {pin: GPIO17}\n").problems
     assert "each line serves one thing" in problem.sentence
 
 
 def test_a_line_that_is_none_is_refused(with_: Judge) -> None:
-    (problem, *_) = with_("+", "power: {pin: GPIO99}\n").problems
+    problem, *_ = with_("+", "power: {pin: GPIO99}\n").problems
     assert "not on the header" in problem.sentence
