@@ -45,15 +45,17 @@ def parser() -> argparse.ArgumentParser:
     check = doors.add_parser("check", help="check a configuration: exit status 0, or 78 with every mistake")
     add_file(check)
     check.add_argument("--json", action="store_true", help="for scripts")
+    check.epilog = "example: kioskd check kiosk.yaml"
     config = doors.add_parser("config", help="print the effective configuration, secrets masked")
     add_file(config)
     devices = doors.add_parser("devices", help="list sound devices and what to write in the configuration")
     devices.add_argument("--json", action="store_true", help="for scripts")
     wiring = doors.add_parser("wiring", help="draw what hangs on the board's header, as SVG")
-    wiring.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE")
+    wiring.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")
     wiring.add_argument("-o", "--out", metavar="OUT.svg", help="write it there instead of to standard output")
     form = wiring.add_mutually_exclusive_group()
     form.add_argument("--text", action="store_true", help="a list instead of a picture")
+    wiring.epilog = "example: kioskd wiring kiosk.yaml -o wiring.svg"
     form.add_argument("--boot-lines", action="store_true", help="what config.txt wants: each line's state from boot on")
     cli_lines.arguments(doors)
     cli_code.arguments(doors)

@@ -31,6 +31,7 @@ def arguments(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verb.add_argument(
         "--keep", action="store_true", help="remember it: kioskctl status --json shows it (panel.lines.released)"
     )
+    verb.epilog = "example: kioskd lines probe GPIO22"
     verb.add_argument("--move-relay", action="store_true", help="also a line of a relay: what hangs on it WILL move")
 
 

@@ -84,12 +84,14 @@ def parser() -> argparse.ArgumentParser:
     ctl_config.add(doors)
     ctl_examine.add(doors, CONFIG)
     panel = doors.add_parser("panel", help="press or release a button of a simulated panel")
+    panel.epilog = "example: kioskctl panel press talk; wants panel.pins: simulated"
     panel.add_argument("verb", choices=("press", "release"))
     panel.add_argument("name", metavar="NAME", help="talk, mute, a button or contact of yours, or a key of the keypad")
     record = doors.add_parser("record", help="record for support: raw, after echo cancelling, and sent (audio.record)")
+    record.epilog = "example: kioskctl record start; wants audio.record in the configuration"
     record.add_argument("verb", choices=("start", "stop"))
     bugreport = doors.add_parser("bugreport", help="one archive for support, without keys or speech")
-    bugreport.add_argument("-c", "--config", default=CONFIG, metavar="FILE", help=f"default: {CONFIG}")
+    bugreport.add_argument("-c", "--config", default=CONFIG, metavar="FILE", help=f"what kioskd runs, if not {CONFIG}")
     bugreport.add_argument("--out", metavar="FILE.tar.gz", help="default: kioskd-bugreport-TIME.tar.gz here")
     bugreport.add_argument("--json", action="store_true", help="for scripts: the archive and what is in it")
     doors.add_parser("mute", help="close the microphone, over a restart too")

@@ -183,6 +183,15 @@ def redactor(path: str, env: Mapping[str, str]) -> Redact:
     return lambda text: LOOKS_SECRET.sub(MASK, redact(text, secrets))
 
 
+def _promise(path: str) -> str:
+    from kioskd.config.loader import load
+
+    if load(path).config is not None:
+        return "Keys are taken out, speech is not in it."
+    # Where they lie stands in a file that cannot be understood.
+    return f"Speech is not in it. {path} cannot be used, so only what looks like a key is taken out: look for yours."
+
+
 def _owner(ref: SecretRef) -> int | None:
     """Whose file it is: root takes out the daemon's own keys as well."""
     try:
@@ -244,6 +253,6 @@ def bugreport(options: argparse.Namespace, status: Status) -> str:
         [
             f"{out}: {len(had)} exhibits, {os.path.getsize(out) / 1024:.0f} kB, readable for you alone",
             *([f"{len(missing)} could not be had:", *rows] if missing else []),
-            "Keys are taken out, speech is not in it. Read it before you send it: tar -xzf " + out,
+            f"{_promise(options.config)} Read it before you send it: tar -xzf {out}",
         ]
     )

@@ -115,7 +115,7 @@ def daemon(status: Mapping[str, object] | None, silent: str) -> Iterator[Finding
         yield ok("daemon", f"kioskd {status.get('version', '?')}: all is well")
     else:
         reasons = "; ".join(map(str, items(part(status, "health"), "reasons"))) or "it does not say why"
-        yield fail("daemon", reasons, "the lines below say more")
+        yield fail("daemon", reasons, "kioskctl status says more")
 
 
 def secrets(config: Config, unit: Unit, status: Mapping[str, object] | None) -> Iterator[Finding]:

@@ -135,8 +135,10 @@ def serve(stage: Stage) -> int:
     """Stay up for kioskctl."""
     ctl = f".venv/bin/kioskctl --runtime-dir {stage.runtime}"
     stage.story.line("kioskd is up on simulated hardware. Try, in another terminal:")
-    for command in ("status", "watch", "panel press talk", "panel release talk"):
+    for command in ("status", "watch", "doctor", "audit tail", "panel press talk", "panel release talk"):
         stage.story.line(f"  {ctl} {command}")
+    stage.story.line(f"Its configuration is {stage.out / 'kiosk.yaml'}: change a copy of it, then")
+    stage.story.line(f"  {ctl} apply COPY --dry-run")
     stage.story.line(f"A visitor asks for the door {SERVE_TIMES} times, every {SERVE_EVERY_S:g} s. When the lamp says")
     stage.story.line(f"confirm, you have {SERVE_CONFIRM_S} s to press talk, and to release it after a second.")
     stage.story.line("Ctrl-C ends it.")

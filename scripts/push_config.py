@@ -100,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/push-config", description="kioskctl apply on every box, in parallel."
     )
-    parser.add_argument("inventory", type=Path, help="a line for each box: user@box [FILE]")
+    lines = "a line for each box: user@box [FILE]; files lie beside it; without FILE: box.yaml"
+    parser.add_argument("inventory", type=Path, help=lines)
     parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help=f"so many at once (default: {JOBS})")
     parser.add_argument("--watch", type=float, default=15.0, metavar="S", help="each box watches so long (default: 15)")
     parser.add_argument("--dry-run", action="store_true", help="check, and show what would change")

@@ -111,6 +111,16 @@ def test_a_configuration_that_does_not_check_is_part_of_the_report(box: Path) ->
     assert found["timeline.jsonl"].missing == "ops.timeline is not set"
 
 
+def test_it_promises_no_more_than_it_knows(box: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = box / "kioskd.yaml"
+    for broken, promise in ((False, "Keys are taken out"), (True, "only what looks like a key is taken out: look for")):
+        if broken:
+            file.write_text(file.read_text() + "\nnonsense: 1\n")
+        out = box / f"{broken}.tar.gz"
+        ctl.main(["--runtime-dir", str(box), "bugreport", "-c", str(file), "--out", str(out)])
+        assert promise in capsys.readouterr().out
+
+
 def test_a_dead_daemon_is_no_reason_to_give_up(box: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = box / "report.tar.gz"
     arguments = ["--runtime-dir", str(box / "run"), "bugreport", "-c", str(box / "kioskd.yaml"), "--out", str(out)]
