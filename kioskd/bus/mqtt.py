@@ -71,7 +71,8 @@ class Broker:
         self._lock = threading.Lock()  # for the next three
         self._client: Client | None = None  # while it is connected
         self._heard: dict[str, list[Heard]] = {}
-        self._counts = {"published": 0, "dropped": 0, "heard": 0, "retained": 0, "oversized": 0, "connections": 0}
+        names = ("published", "dropped", "heard", "retained", "oversized", "faults", "connections")
+        self._counts = dict.fromkeys(names, 0)
         self._state = PartState.STARTING
         self._reason = ""
         self._refusal = ""
@@ -285,6 +286,7 @@ class Broker:
                 heard(bytes(message.payload), kept)
             except Exception:
                 # The boundary of paho's thread: a fault of one listener must not end the connection of all.
+                self._count("faults")
                 log.exception("what was heard at %s could not be taken", message.topic)
 
     def _turn(self, state: PartState, reason: str) -> None:

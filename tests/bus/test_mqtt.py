@@ -214,6 +214,7 @@ def test_a_listener_that_fails_does_not_end_the_connection(make_mosquitto: Any, 
     assert broker.publish("a", b"x" * (MOST_BYTES + 1)) and broker.publish("a", b"1") and broker.publish("a", b"2")
     world.until(lambda: [payload for payload, _ in world.heard] == [b"1", b"2"])
     assert broker.snapshot()["oversized"] == 1
+    assert broker.snapshot()["faults"] == 2, "status shows what the log tells"
 
 
 def test_a_subscription_may_come_after_the_connection(make_mosquitto: Any, connect: Any, world: World) -> None:
