@@ -22,6 +22,7 @@ from kioskd.link.portal import explained
 from kioskd.link.proxy import HAPPY_EYEBALLS_S, Proxy, socket_through
 from kioskd.link.redaction import Scrub
 from kioskd.link.refusals import Answer, of_close, of_upgrade
+from kioskd.link.sockets import sip, tend
 from kioskd.wire.profile import Profile, Trouble
 
 if TYPE_CHECKING:
@@ -38,15 +39,6 @@ MOST_FRAGMENTS = 4096
 
 # RFC 6455, 7.4.1
 POLICY_VIOLATION = 1008
-
-# Dialects reference 8.7. Beside the pings of the profile: whichever notices first that a peer vanished. With these
-# numbers a peer whose packets no longer come is noticed within 25 s: 20 s behind the first byte that it does not
-# acknowledge, and where nothing is sent a keep-alive goes out after 15 s. A peer that something on the way still
-# acknowledges for (a proxy, a NAT box) is noticed by the ping alone: ping_interval_s + ping_timeout_s, 50 s.
-TCP_USER_TIMEOUT_MS = 20_000
-KEEP_ALIVE_IDLE_S = 15
-KEEP_ALIVE_INTERVAL_S = 5
-KEEP_ALIVE_COUNT = 3
 
 # The library writes request lines at DEBUG, and Hydra's request line holds the key: this logger never goes below INFO,
 # whatever the owner asks of the others.
@@ -154,6 +146,7 @@ async def dial(target: Target) -> Connection:
         LinkError: it could not be opened; the failure says why.
     """
     refuse_in_the_clear(target.url)
+    sip()
     proxy = target.proxy
     try:
         # Reading the certificate bundle takes tens of milliseconds on a small board: not on the loop.
@@ -171,7 +164,7 @@ async def dial(target: Target) -> Connection:
     except _handshake_errors() as error:
         # ``from None`` here and above: the library's texts may hold the URL, and the URL the key.
         raise LinkError(_of_refusal(error, target)) from None
-    _set_socket(opened.transport.get_extra_info("socket"))
+    tend(opened.transport)
     return Connection(opened, target)
 
 
@@ -249,18 +242,6 @@ def _handshake_errors() -> tuple[type[Exception], ...]:
 
     # EOFError: the peer hung up before it had answered (some versions wrap it, some do not).
     return InvalidHandshake, InvalidURI, EOFError
-
-
-def _set_socket(sock: socket.socket | None) -> None:
-    if sock is None:
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # tcp(7): unacknowledged data older than this breaks the connection; the kernel's own patience is 15 minutes.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_COUNT)
 
 
 def _of_refusal(error: Exception, target: Target) -> Failure:

@@ -51,7 +51,7 @@ class Limits:
     stuck_s: float = 10.0
     goodbye_s: float = 0.8
     overlong_s: float = 60.0
-    parse_s: float = 0.002
+    parse_s: float = 0.0005
     events_a_second: int = 200
     well_s: float = 60.0
     well_probes: int = 3

@@ -1,4 +1,4 @@
-"""Frames in, facts out, within bounds: a hostile service costs the loop two milliseconds at a time and no more."""
+"""Frames in, facts out, within bounds: a hostile service costs the loop half a millisecond at a time, or one frame."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from typing import Any, AsyncIterator
 import pytest
 from websockets.asyncio.server import serve
 
-from kioskd.link import client
+from kioskd.link import sockets
 from kioskd.link.client import Target, dial, preload, refuse_in_the_clear
 from kioskd.link.failures import Failure, LinkError
 from kioskd.link.probe import probe
@@ -434,9 +434,9 @@ def test_a_peer_whose_packets_no_longer_come_is_noticed_by_the_kernel(
     kit: Any, monkeypatch: pytest.MonkeyPatch, speaking: bool
 ) -> None:
     """A cable is pulled while speech goes up, or while nothing does. 20 s and 25 s at most; here 1 s and 3 s."""
-    monkeypatch.setattr(client, "TCP_USER_TIMEOUT_MS", 1000)
-    monkeypatch.setattr(client, "KEEP_ALIVE_IDLE_S", 1)
-    monkeypatch.setattr(client, "KEEP_ALIVE_INTERVAL_S", 1)
+    monkeypatch.setattr(sockets, "TCP_USER_TIMEOUT_MS", 1000)
+    monkeypatch.setattr(sockets, "KEEP_ALIVE_IDLE_S", 1)
+    monkeypatch.setattr(sockets, "KEEP_ALIVE_INTERVAL_S", 1)
 
     async def main() -> None:
         async with kit.Peer(lambda visit: visit.stay()) as peer:
