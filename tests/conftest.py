@@ -22,6 +22,8 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Callable, Coroutine, Mapping, TypeVar
 
@@ -437,6 +439,49 @@ class Sshd:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(10)
+
+
+class Tags(HTMLParser):
+    """What a browser would fetch, run or show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not {name for name, _ in attrs} & {"src", "href", "onload", "onclick"}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture
+def tags() -> type[Tags]:
+    """Takes a page apart, and fails on one that would fetch or run something."""
+    return Tags
+
+
+@contextmanager
+def voice_process(*faults: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
+    for fault in faults:
+        command += ["--fault", fault]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.fixture
+def voice() -> Callable[..., AbstractContextManager[str]]:
+    """The local voice service as a process of its own, with these faults; the ``with`` gives its address."""
+    return voice_process
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import subprocess
 import sys
 import wave
 from array import array
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Any, Awaitable, Callable
 
 import pytest
 from websockets.asyncio.server import serve
@@ -36,20 +35,9 @@ LIFT, SHOP, BELL = (
 NOBODY = "ws://127.0.0.1:9/waves/v1/tts/live"
 
 
-@contextmanager
-def speech_service(*faults: str) -> Iterator[str]:
-    """The local voice service as a process of its own; the address of its speech endpoint."""
-    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
-    for fault in faults:
-        command += ["--fault", fault]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        yield address.partition("/waves")[0] + "/waves/v1/tts/live"
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+def speech(service: str) -> str:
+    """The local voice service speaks announcements too, at an address beside."""
+    return service.partition("/waves")[0] + "/waves/v1/tts/live"
 
 
 def configuration(tmp_path: Path, service: str | None = None, cues: Cues = Cues(), **audio: Any) -> Config:
@@ -59,7 +47,7 @@ def configuration(tmp_path: Path, service: str | None = None, cues: Cues = Cues(
         audio=Audio(
             **{"input": "null", "output": f"file:{tmp_path / 'out.wav'}", "cues": cues, "output_idle_s": 0.3, **audio}
         ),
-        announce=Announce(service=None if service is None else AnnounceService(url=service, deadline_s=5.0)),
+        announce=Announce(service=None if service is None else AnnounceService(url=speech(service), deadline_s=5.0)),
         panel=Panel(pins="simulated"),
         ops=Ops(state_dir=str(tmp_path), runtime_dir=str(tmp_path)),
     )
@@ -148,13 +136,13 @@ def test_staff_are_called_aloud_by_the_voice_of_the_house(tmp_path: Path) -> Non
     assert heard(tmp_path / "out.wav") == BELL and page["ended"]["failed"] == 0
 
 
-def test_the_house_speaks_where_there_is_a_service(tmp_path: Path) -> None:
+def test_the_house_speaks_where_there_is_a_service(tmp_path: Path, voice: Any) -> None:
     async def play(house: House) -> Any:
         first = await say(house, SHOP, voice="en-us+m3")
         used = report.looks(house)["usage"]({"do": "usage", "days": 1})
         return first, report.status(house)["announce"], used
 
-    with speech_service() as url:
+    with voice() as url:
         became, announce, used = in_house(configuration(tmp_path, url), play)
     row = used["usage"]["today"]["services"]["announce"]
     assert (row["sessions"], row["usage"]) == (1, {"characters": len(SHOP)}) and row["session_s"] > 0
@@ -165,11 +153,13 @@ def test_the_house_speaks_where_there_is_a_service(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("faults", [("upgrade-status=401",), ("reset",), ("internal-error",)])
-def test_a_service_that_fails_is_named_and_the_local_voice_speaks(tmp_path: Path, faults: tuple[str, ...]) -> None:
+def test_a_service_that_fails_is_named_and_the_local_voice_speaks(
+    tmp_path: Path, faults: tuple[str, ...], voice: Any
+) -> None:
     async def play(house: House) -> Any:
         return await say(house, SHOP), report.status(house)["announce"]
 
-    with speech_service(*faults) as url:
+    with voice(*faults) as url:
         became, announce = in_house(configuration(tmp_path, url), play)
     assert (became["state"], became["voice"]) == ("played", "local")
     assert became["note"].startswith("the service for announcements failed: ")
@@ -225,14 +215,14 @@ def test_what_cannot_be_announced_is_a_sentence(tmp_path: Path) -> None:
     in_house(silent, nothing)
 
 
-def test_offline_the_kiosk_says_so_in_words_and_later_in_the_voice_of_the_house(tmp_path: Path) -> None:
+def test_offline_the_kiosk_says_so_in_words_and_later_in_the_voice_of_the_house(tmp_path: Path, voice: Any) -> None:
     cues = Cues(offline=f"say:{BELL}")
 
     def until(by: str) -> Callable[[House], Awaitable[Any]]:
         async def play(house: House) -> Any:
             while report.status(house)["announce"]["cues"] != {"offline": by}:  # type: ignore[index]  # JSON
                 await asyncio.sleep(0.02)
-            while house.playback._cues.unspoken or house.playback._cues.stale:
+            while house.playback._cues.page.unspoken or house.playback._cues.stale:
                 await asyncio.sleep(0.02)
             house.playback.play_cue("offline")
             while house.playback.progress().state.value != "running":
@@ -247,7 +237,7 @@ def test_offline_the_kiosk_says_so_in_words_and_later_in_the_voice_of_the_house(
     assert heard(tmp_path / "out.wav") == BELL
     assert announce["fallback"] is True and "nothing listens there" in announce["reason"]
     assert len(list((tmp_path / "cues").iterdir())) == 1
-    with speech_service("tts-speed=0") as url:
+    with voice("tts-speed=0") as url:
         announce = in_house(configuration(tmp_path, url, cues), until("house"))
     assert heard(tmp_path / "out.wav") == BELL and announce["reason"] == ""
     assert announce["rendered"] == {"house": 1, "local": 0}
@@ -272,7 +262,7 @@ def test_only_texts_make_a_shelf(tmp_path: Path) -> None:
     assert shelf(spoken.ops.state_dir, spoken.announce) is shelf(spoken.ops.state_dir, spoken.announce)
 
 
-def test_it_waits_for_the_answer_to_a_visitor_and_is_heard_behind_it(tmp_path: Path) -> None:
+def test_it_waits_for_the_answer_to_a_visitor_and_is_heard_behind_it(tmp_path: Path, voice: Any) -> None:
     made = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "145", "--stdout", "Good morning."], capture_output=True)
     rate_hz = int.from_bytes(made.stdout[24:28], "little")
     with wave.open(str(tmp_path / "request.wav"), "wb") as sound:
@@ -301,9 +291,9 @@ def test_it_waits_for_the_answer_to_a_visitor_and_is_heard_behind_it(tmp_path: P
             await asyncio.sleep(0.005)
         return asking.result(), report.status(house)["counters"]
 
-    with speech_service() as url:
+    with voice() as url:
         config = configuration(tmp_path, input=f"file:{tmp_path / 'request.wav'}")
-        config = dataclasses.replace(config, service=(Endpoint(dialect="local", url=url.replace("tts/live", "s2s")),))
+        config = dataclasses.replace(config, service=(Endpoint(dialect="local", url=url),))
         became, counters = in_house(config, play)
     assert became["state"] == "played" and counters["turns"] == counters["turns_answered"] == 1
     states = [state for state, _ in order]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import subprocess
-import sys
 import time
 import wave
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Any, Awaitable, Callable
 
 import pytest
 
@@ -45,21 +43,6 @@ DOOR = Tool(
     policy=Policy(allow=True, hold_ms=300, confirm_s=6),
     say_done="The door is open.",
 )
-
-
-@contextmanager
-def voice(*faults: str) -> Iterator[str]:
-    """The local voice service as a process of its own; its address."""
-    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
-    for fault in faults:
-        command += ["--fault", fault]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
 
 
 def configuration(tmp_path: Path, url: str, **changes: Any) -> Config:
@@ -117,7 +100,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "THREAD_END_S", 10.0)
 
 
-def test_the_whole_road_opens_the_door_once(tmp_path: Path) -> None:
+def test_the_whole_road_opens_the_door_once(tmp_path: Path, voice: Any) -> None:
     speak(tmp_path / "request.wav", "Please unlock the front door.")
 
     async def play(house: House) -> dict[str, Any]:
@@ -138,7 +121,9 @@ def test_the_whole_road_opens_the_door_once(tmp_path: Path) -> None:
         assert sound.getnframes() / sound.getframerate() > 2.0
 
 
-def test_push_to_talk_takes_what_was_said_while_held_and_the_same_press_does_not_open(tmp_path: Path) -> None:
+def test_push_to_talk_takes_what_was_said_while_held_and_the_same_press_does_not_open(
+    tmp_path: Path, voice: Any
+) -> None:
     speak(tmp_path / "request.wav", "Please unlock the front door.", lead_s=2.6)
 
     async def play(house: House) -> dict[str, Any]:
@@ -222,7 +207,9 @@ def test_a_line_that_cannot_be_had_leaves_the_rest_alive(tmp_path: Path) -> None
         ("server-full=on", "busy", ""),
     ],
 )
-def test_a_service_that_refuses_is_a_state_with_a_sentence(tmp_path: Path, fault: str, state: str, said: str) -> None:
+def test_a_service_that_refuses_is_a_state_with_a_sentence(
+    tmp_path: Path, fault: str, state: str, said: str, voice: Any
+) -> None:
     async def play(house: House) -> dict[str, Any]:
         house.link.open("a test", False)
         return await until(house, lambda page: page["link"]["state"] == state)
@@ -252,7 +239,7 @@ def test_nobody_there_is_a_state_with_a_sentence_and_no_key_is_told(tmp_path: Pa
 @pytest.mark.parametrize(
     "fault", ["non-json=on", "binary-frame=on", "unknown-event=on", "delta-shape=odd", "duplicate-done=on"]
 )
-def test_garbage_from_the_service_costs_nothing(tmp_path: Path, fault: str) -> None:
+def test_garbage_from_the_service_costs_nothing(tmp_path: Path, fault: str, voice: Any) -> None:
     async def play(house: House) -> dict[str, Any]:
         house.link.open("a test", True)
         return await until(

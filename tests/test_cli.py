@@ -98,7 +98,8 @@ def test_help_shows_examples() -> None:
     assert "--listen" in kioskd("voice", "--help").stdout
 
 
-def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Path) -> None:
+def write_config(tmp_path: Path) -> None:
+    """``kiosk.yaml``: a kiosk on nothing at all."""
     config = {
         "service": [{"dialect": "local", "url": "ws://127.0.0.1:9/waves/v1/s2s"}],
         "talk": {"mode": "voice"},
@@ -107,6 +108,10 @@ def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Pat
         "ops": {"state_dir": str(tmp_path / "state"), "runtime_dir": str(tmp_path / "run")},
     }
     (tmp_path / "kiosk.yaml").write_text(yaml.safe_dump(config))
+
+
+def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Path) -> None:
+    write_config(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(20)
@@ -129,14 +134,7 @@ def test_the_daemon_says_ready_and_ends_within_a_second_of_sigterm(tmp_path: Pat
 
 def started(tmp_path: Path) -> subprocess.Popen[bytes]:
     """A daemon on nothing at all."""
-    config = {
-        "service": [{"dialect": "local", "url": "ws://127.0.0.1:9/waves/v1/s2s"}],
-        "talk": {"mode": "voice"},
-        "audio": {"input": "null", "output": "null"},
-        "panel": {"pins": "simulated"},
-        "ops": {"state_dir": str(tmp_path / "state"), "runtime_dir": str(tmp_path / "run")},
-    }
-    (tmp_path / "kiosk.yaml").write_text(yaml.safe_dump(config))
+    write_config(tmp_path)
     command = [sys.executable, "-m", "kioskd", "run", "-c", str(tmp_path / "kiosk.yaml")]
     return subprocess.Popen(command, stderr=subprocess.PIPE)
 

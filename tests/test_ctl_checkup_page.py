@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import warnings
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +70,8 @@ def test_what_is_not_as_expected_is_shown_as_far_as_it_goes(wreck: dict[str, Any
     assert list(page(wreck, plain)) and html(wreck).startswith("<!doctype html>")
 
 
-class Tags(HTMLParser):
-    """What a browser would fetch, run or show."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.words = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        assert not {name for name, _ in attrs} & {"src", "href", "onload", "onclick"}
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
-
-
-def test_the_file_has_all_lines_and_all_pictures_and_needs_nothing_else() -> None:
-    found = Tags(html(FOUND))
+def test_the_file_has_all_lines_and_all_pictures_and_needs_nothing_else(tags: Any) -> None:
+    found = tags(html(FOUND))
     assert found.tags.count("svg") == 5 and not {"script", "link", "img", "iframe", "door", "full"} & set(found.tags)
     for words in ("Latency, way hydra-1", "Level over time", "Spectrum", "Impulse response", "It fits.", "is <full>"):
         assert words in found.words
@@ -97,8 +79,8 @@ def test_the_file_has_all_lines_and_all_pictures_and_needs_nothing_else() -> Non
     assert "url(" not in html(FOUND) and "http" not in html(FOUND).replace("HTTP", "")
 
 
-def test_without_an_examination_there_is_the_road_alone() -> None:
-    assert Tags(html({**FOUND, "audio": None})).tags.count("svg") == 1
+def test_without_an_examination_there_is_the_road_alone(tags: Any) -> None:
+    assert tags(html({**FOUND, "audio": None})).tags.count("svg") == 1
 
 
 def test_walks_that_are_none_draw_what_can_be_drawn() -> None:
@@ -109,11 +91,11 @@ def test_walks_that_are_none_draw_what_can_be_drawn() -> None:
     assert len(drawn) == 3 and all(chart.svg(title) for title, chart in drawn)
 
 
-def test_text_is_escaped_whoever_wrote_it() -> None:
+def test_text_is_escaped_whoever_wrote_it(tags: Any) -> None:
     evil = "</style><script>alert(1)</script>\033[2J"
     rows = [fail(evil, evil, evil).row()]
     found = {**FOUND, "kiosk": evil, "host": evil, "findings": rows, "audio": {"verdict": {"sentences": [evil]}}}
-    assert "script" not in Tags(html(found)).tags
+    assert "script" not in tags(html(found)).tags
     assert "\033" not in html(found) and "\033" not in "\n".join(page(found, plain))
 
 

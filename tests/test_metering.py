@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Awaitable, Callable, Iterator
+from typing import Any, Awaitable, Callable
 
 import pytest
 
@@ -33,19 +30,6 @@ NOBODY = "ws://127.0.0.1:9/waves/v1/s2s"
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """That every thread ends is the house's affair; how long its last write takes is this machine's."""
     monkeypatch.setattr(app, "THREAD_END_S", 10.0)
-
-
-@contextmanager
-def voice() -> Iterator[str]:
-    """The local voice service as a process of its own; its address."""
-    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
 
 
 def configuration(tmp_path: Path, url: str = NOBODY, **changes: Any) -> Config:
@@ -194,7 +178,9 @@ def test_the_three_clocks_are_those_of_this_box() -> None:
 # -- a whole house -----------------------------------------------------------------------------------
 
 
-def test_a_spent_budget_moves_the_conversation_to_this_device_and_holds_over_a_restart(tmp_path: Path) -> None:
+def test_a_spent_budget_moves_the_conversation_to_this_device_and_holds_over_a_restart(
+    tmp_path: Path, voice: Any
+) -> None:
     budget = Budget(when_spent="local", day=Limits(session_minutes=0.02))
 
     async def spend(house: House) -> dict[str, Any]:

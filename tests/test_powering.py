@@ -6,13 +6,10 @@ import asyncio
 import dataclasses
 import logging
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Iterator, Sequence
+from typing import Any, Awaitable, Callable, Sequence
 
 import pytest
 
@@ -379,21 +376,8 @@ def test_a_line_that_is_lost_while_the_power_goes_is_not_told_as_going(
     assert pages[0]["going"] is False and machine.ran == []
 
 
-@contextmanager
-def voice() -> Iterator[str]:
-    """The voice service on the device, as a process of its own; its address."""
-    command = [sys.executable, "-m", "kioskd", "voice", "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-
-
 def test_a_conversation_is_ended_and_its_usage_written_within_the_time(
-    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch, voice: Any
 ) -> None:
     went_at: list[float] = []
     off_at: list[float] = []

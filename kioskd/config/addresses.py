@@ -70,3 +70,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def websocket_trouble(url: str, in_the_clear: str) -> str:
+    """Why a service cannot be reached there, a sentence; empty when it can.
+
+    Args:
+        in_the_clear: what an unencrypted way would mean.
+    """
+    scheme, host, trouble = split_url(url)
+    if trouble:
+        return trouble
+    if scheme not in ("ws", "wss"):
+        return "must begin with wss:// (or ws:// for a service on this device)"
+    if scheme == "ws" and not is_loopback(host):
+        return f"ws:// is not encrypted: {in_the_clear}; use wss://"
+    return ""

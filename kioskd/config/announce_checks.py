@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Iterator
 
-from kioskd.config.addresses import is_loopback, split_url
+from kioskd.config.addresses import is_loopback, split_url, websocket_trouble
 from kioskd.config.cuefile import said
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.road_checks import proxy_findings
@@ -58,14 +58,10 @@ def _pages(config: Config) -> Iterator[Finding]:
 
 def _address(url: str, keyless: bool) -> Iterator[Finding]:
     at = "announce.service.url"
-    scheme, host, trouble = split_url(url)
+    trouble = websocket_trouble(url, "anyone on the way reads what is announced, and the key")
     if trouble:
         yield Finding(at, trouble)
-    elif scheme not in ("ws", "wss"):
-        yield Finding(at, "must begin with wss:// (or ws:// for a service on this device)")
-    elif scheme == "ws" and not is_loopback(host):
-        yield Finding(at, "ws:// is not encrypted: anyone on the way reads what is announced, and the key; use wss://")
-    elif keyless and not is_loopback(host):
+    elif keyless and not is_loopback(split_url(url)[1]):
         ways = "key: {credential: NAME}, key: {env: NAME} or key: {file: /PATH}"
         yield Finding("announce.service.key", f"the service needs an API key; say where it lies: {ways}", (at,))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from typing import Iterator, Mapping
 
-from kioskd.config.addresses import has_path, is_loopback, split_url
+from kioskd.config.addresses import has_path, websocket_trouble
 from kioskd.config.findings import Finding, Lines
 from kioskd.config.keys import words
 from kioskd.config.sections import Config, Endpoint
@@ -147,10 +147,6 @@ def _hydra(at: str, endpoint: Endpoint, model: str) -> Iterator[Finding]:
 
 
 def _websocket_url(at: str, url: str) -> Iterator[Finding]:
-    scheme, host, trouble = split_url(url)
+    trouble = websocket_trouble(url, "anyone on the way hears the visitor")
     if trouble:
         yield Finding(at, trouble)
-    elif scheme not in ("ws", "wss"):
-        yield Finding(at, "must begin with wss:// (or ws:// for a service on this device)")
-    elif scheme == "ws" and not is_loopback(host):
-        yield Finding(at, "ws:// is not encrypted: anyone on the way hears the visitor; use wss://")

@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 
 THREAD = "kioskd-keep"
 NAME = "mute.json"
-# The file has 16 bytes; one that is much larger is not ours.
-LARGEST_BYTES = 4096
 
 
 class Keep:
@@ -67,25 +65,20 @@ def lost(path: str, muted: bool, why: str) -> str:
 
 def read(path: str) -> tuple[bool, str]:
     """Whether the kiosk was muted, and what is wrong with the file: a sentence, or nothing."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise ValueError("it is too long")
-        kept = json.loads(data)
-        if not isinstance(kept, dict) or not isinstance(kept.get("muted"), bool):
-            raise ValueError("it does not say whether")
-        return kept["muted"], ""
-    except FileNotFoundError:
-        return False, ""
-    except OSError as error:
-        why = error.strerror or str(error)
-    except (ValueError, RecursionError) as error:
-        why = str(error) or "it is no JSON"
+    muted, why = scribe.recall(path, _muted)
+    if not why:
+        return bool(muted), ""
     return True, (
         f"whether the kiosk was muted cannot be read from {path} ({why}), so its microphone stays closed: "
         "kioskctl unmute opens it and writes the file anew"
     )
+
+
+def _muted(kept: object) -> bool:
+    muted = kept.get("muted") if isinstance(kept, dict) else None
+    if not isinstance(muted, bool):
+        raise ValueError("it does not say whether")
+    return muted
 
 
 def replace(path: str, muted: bool) -> None:

@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 
 THREAD = "kioskd-loudness"
 NAME = "volume.json"
-# The file has 40 bytes; one that is much larger is not ours.
-LARGEST_BYTES = 4096
 
 
 class Loudness:
@@ -77,21 +75,10 @@ def lost(path: str, kept: dict[str, float], why: str) -> str:
 
 def read(path: str, configured: float) -> tuple[float | None, str]:
     """The kept volume, None where there is none that still counts; and what is wrong with the file, a sentence."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise ValueError("it is too long")
-        kept = json.loads(data)
-        volume, then = (_volume(kept, name) for name in ("volume", "configured"))
-        return (volume if then == configured else None), ""
-    except FileNotFoundError:
-        return None, ""
-    except OSError as error:
-        why = error.strerror or str(error)
-    except (ValueError, RecursionError) as error:
-        why = str(error) or "it is no JSON"
-    return None, f"the volume that was kept in {path} cannot be read ({why}), so audio.volume counts"
+    kept, why = scribe.recall(path, lambda kept: (_volume(kept, "volume"), _volume(kept, "configured")))
+    if why:
+        return None, f"the volume that was kept in {path} cannot be read ({why}), so audio.volume counts"
+    return (kept[0] if kept is not None and kept[1] == configured else None), ""
 
 
 def _volume(kept: object, name: str) -> float:

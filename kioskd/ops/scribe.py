@@ -5,6 +5,7 @@ A disk may take seconds for an fsync, so writing has a thread of its own, from t
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from typing import Callable, Generic, Iterable, TypeVar
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # A write that failed is tried again this often: a full disk may be emptied. A guess.
 RETRY_S = 10.0
+# What is kept so has some tens of bytes; a file that is much larger is not ours.
+LARGEST_BYTES = 4096
 
 
 class Scribe(Generic[T]):
@@ -123,3 +126,24 @@ def replace(path: str, lines: Iterable[str], mode: int = 0o600) -> None:
         OSError: it could not be written; the old one stands.
     """
     durable.replace(path, "".join(f"{line}\n" for line in lines).encode(), mode)
+
+
+def recall(path: str, parse: Callable[[object], T]) -> tuple[T | None, str]:
+    """What a scribe kept there as JSON; None where nothing was kept, or it cannot be read. Then also why not.
+
+    Args:
+        parse: makes the value of what the file holds; raises ValueError, whose text is the reason.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        if len(data) > LARGEST_BYTES:
+            raise ValueError("it is too long")
+        return parse(json.loads(data)), ""
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        return None, error.strerror or str(error)
+    except (ValueError, RecursionError) as error:
+        # json's own texts quote the file and tell an owner nothing.
+        return None, "it is no JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)

@@ -15,7 +15,7 @@ from typing import Any, Mapping
 
 from kioskd.voice.conversation import Room
 from kioskd.voice.faults import Faults
-from kioskd.voice.session import Closed, Wire
+from kioskd.voice.session import Closed, Wire, strike
 from kioskd.voice.synthesiser import SpeechFailed, Synthesiser
 
 log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ class Desk:
             if number == 1:
                 await self._oddities()
             if number == BREAK_CHUNKS and self._faults.breaks_at("answer"):
-                await self._break()
+                await strike(self._wire, self._faults)
                 return False
             audio = base64.b64encode(pcm[start : start + size]).decode("ascii")
             await self._wire.send(json.dumps({**head, "status": "chunk", "data": {"audio": audio}}))
@@ -212,16 +212,6 @@ class Desk:
             await self._wire.send(b"\x00\x01\x02\x03")
         if self._faults.flag("unknown-event"):
             await self._wire.send(json.dumps({"status": "weather_report", "outlook": "fine"}))
-
-    async def _break(self) -> None:
-        code = int(self._faults.number("close"))
-        if self._faults.flag("half-open"):
-            self._wire.freeze()
-            await asyncio.Event().wait()
-        elif self._faults.flag("reset") or code == 1006:
-            self._wire.vanish(reset=self._faults.flag("reset"))
-        else:
-            await self._wire.close(code, "fault")
 
 
 def parse(data: str | bytes) -> Frame:

@@ -48,6 +48,18 @@ class Wire(Protocol):
         """Read and answer nothing any more, and keep the connection."""
 
 
+async def strike(wire: Wire, faults: Faults) -> None:
+    """Break the connection as the fault half-open, reset or close says; half-open never returns."""
+    code = int(faults.number("close"))
+    if faults.flag("half-open"):
+        wire.freeze()
+        await asyncio.Event().wait()
+    elif faults.flag("reset") or code == 1006:
+        wire.vanish(reset=faults.flag("reset"))
+    else:
+        await wire.close(code, "fault")
+
+
 class Session:
     """Serves one client until either side ends it.
 
@@ -137,20 +149,9 @@ class Session:
             if parcel.order == "close":
                 return await self._wire.close(parcel.code, parcel.reason)
             if parcel.order == "break":
-                return await self._break()
+                return await strike(self._wire, self._faults)
             await self._wire.send(parcel.data)
             self._active_at = self._loop.time()
-
-    async def _break(self) -> None:
-        """The fault half-open, reset or close strikes."""
-        code = int(self._faults.number("close"))
-        if self._faults.flag("half-open"):
-            self._wire.freeze()
-            await asyncio.Event().wait()
-        elif self._faults.flag("reset") or code == 1006:
-            self._wire.vanish(reset=self._faults.flag("reset"))
-        else:
-            await self._wire.close(code, "fault")
 
     async def _watch_idle(self) -> None:
         """Close 1000 after a while without a data frame from either side, without a word before (A9)."""

@@ -131,38 +131,38 @@ def test_after_a_cancel_no_answer_counts(make: Make, broker: Broker, posts: Any)
     assert posts.of(StaffAnswered) == [] and not inquiry.snapshot()["waiting"]
 
 
-def test_a_question_that_was_forgotten_before_it_began_is_never_open(make: Make, broker: Broker, posts: Any) -> None:
-    reading, go = threading.Event(), threading.Event()
+class SlowDisk:
+    """The key's file, which takes its time."""
 
-    def slow(ref: SecretRef) -> str:
-        reading.set()
-        go.wait(PATIENCE_S)
+    def __init__(self) -> None:
+        self.reading, self.go = threading.Event(), threading.Event()
+
+    def read(self, ref: SecretRef) -> str:
+        self.reading.set()
+        self.go.wait(PATIENCE_S)
         return KEY
 
-    inquiry = make(broker, read=slow, topic="confirm")
+
+def test_a_question_that_was_forgotten_before_it_began_is_never_open(make: Make, broker: Broker, posts: Any) -> None:
+    disk = SlowDisk()
+    inquiry = make(broker, read=disk.read, topic="confirm")
     inquiry.ask(CALL, "unlock_door", 60.0)
-    assert reading.wait(PATIENCE_S)
+    assert disk.reading.wait(PATIENCE_S)
     inquiry.forget(CALL)
-    go.set()
+    disk.go.set()
     assert inquiry.stop(PATIENCE_S)
     assert broker.published == [] and inquiry.snapshot()["asked"] == 0
 
 
 def test_a_question_that_was_asked_for_anew_before_it_began_is_the_new_one(make: Make, broker: Broker) -> None:
     """A session of the same name may use a call id again for another tool: a yes to the bell is none to the door."""
-    reading, go = threading.Event(), threading.Event()
-
-    def slow(ref: SecretRef) -> str:
-        reading.set()
-        go.wait(PATIENCE_S)
-        return KEY
-
-    inquiry = make(broker, read=slow, topic="confirm")
+    disk = SlowDisk()
+    inquiry = make(broker, read=disk.read, topic="confirm")
     inquiry.ask(CALL, "ring_bell", 60.0)
-    assert reading.wait(PATIENCE_S)
+    assert disk.reading.wait(PATIENCE_S)
     inquiry.forget(CALL)
     inquiry.ask(CALL, "unlock_door", 60.0)
-    go.set()
+    disk.go.set()
     assert broker.asked.acquire(timeout=PATIENCE_S)
     assert broker.question()["tool"] == "unlock_door" and inquiry.snapshot()["asked"] == 1
 

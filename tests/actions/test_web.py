@@ -42,16 +42,22 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole(peer: Any) -> None:
     assert "broke off" in ask(Wish(peer.url, 5.0)).cut
 
 
-def test_a_peer_that_trickles_does_not_outlive_the_deadline(peer: Any) -> None:
-    def trickle(request: BaseHTTPRequestHandler) -> None:
-        request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+def trickle(peer: Any, start: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+    """An answer that begins so, and goes on by the byte for as long as anybody listens."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\n" + start)
         while not peer.closing.wait(0.05):
             try:
                 request.wfile.write(b"x")
             except OSError:
                 return
 
-    peer.script = [trickle]
+    return answer
+
+
+def test_a_peer_that_trickles_does_not_outlive_the_deadline(peer: Any) -> None:
+    peer.script = [trickle(peer, b"X-Slow: ")]
     began = time.monotonic()
     error = refused(Wish(peer.url, 0.4))
     assert str(error) == "the service did not answer in time." and error.again
@@ -60,15 +66,7 @@ def test_a_peer_that_trickles_does_not_outlive_the_deadline(peer: Any) -> None:
 
 def test_an_answer_that_trickles_and_ends_the_connection_does_not_outlive_the_deadline(peer: Any) -> None:
     # Such an answer is read when the connection has forgotten its socket.
-    def trickle(request: BaseHTTPRequestHandler) -> None:
-        request.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-        while not peer.closing.wait(0.05):
-            try:
-                request.wfile.write(b"x")
-            except OSError:
-                return
-
-    peer.script = [trickle]
+    peer.script = [trickle(peer, b"Connection: close\r\n\r\n")]
     began = time.monotonic()
     assert ask(Wish(peer.url, 0.4)).cut == "its answer broke off."
     assert time.monotonic() - began < 3.0
