@@ -58,7 +58,7 @@ def furnish(
     playback = open_playback(config, playback_lane, post, canceller, voice)
     playback.start()
     closes("playback", lambda: playback.stop(end_s))
-    capture = open_capture(config, uplink, post, canceller, voice)
+    capture = open_capture(config, uplink, post, canceller, voice, playback.give_way)
     if muted:
         capture.mute(True)
     capture.start()
@@ -110,8 +110,13 @@ def open_capture(
     post: Post,
     canceller: Canceller | None = None,
     voice: OwnVoice | None = None,
+    give_way: Callable[[bool], object] = bool,
 ) -> Capture:
-    """The microphone's thread, not started; what it hears goes through ``canceller``, and past ``voice``."""
+    """The microphone's thread, not started; what it hears goes through ``canceller``, and past ``voice``.
+
+    Args:
+        give_way: lowers the kiosk's own voice at once where a visitor speaks over it.
+    """
     talk = config.talk
     gate = Gate(talk.preroll_ms, talk.start_ms, talk.start_window_ms, talk.hangover_ms, DOUBT_MS)
     spotter = open_spotter(talk.mode, talk.wake_word)
@@ -127,4 +132,5 @@ def open_capture(
         spotter=spotter,
         canceller=canceller,
         voice=voice,
+        give_way=give_way,
     )

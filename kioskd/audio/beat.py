@@ -19,9 +19,11 @@ CLOSE_POLLS = 10
 # Of a speaker's ring so many periods are kept full: the one that plays and the next one. New sound waits for no
 # more than that, and the thread may be late by a period.
 PERIODS = 2
-# So long all of the ring is used after it ran dry, or nearly so twice within that time: this machine is busy, or the
-# device takes larger blocks. Once may be chance, and the ring lasts another period then.
+# So long more of the ring is used after it ran dry, or nearly so twice within that time: this machine is busy, or the
+# device takes larger blocks. Once may be chance, and the ring lasts another period then. Half a period more bears a
+# device that takes two blocks at once (a sound server that was late), and costs half of what all of the ring does.
 WARY_S = 10.0
+MOST_HALVES = 2
 
 
 class Beat:
@@ -75,19 +77,22 @@ class Depth:
 
     def __init__(self) -> None:
         self._wary_until = 0.0
+        self._halves = 0  # of a period, on top, until then
         self._shallow_at = float("-inf")
         self.shallows = 0
 
     def room(self, ring: int, period: int, now: float) -> int:
         """Frames that must be free before the next period is written."""
-        if now < self._wary_until:
-            return period
-        return max(period, ring - (PERIODS - 1) * period)
+        return max(period, ring - (PERIODS - 1) * period - self._more(now) * period // 2)
+
+    def _more(self, now: float) -> int:
+        return self._halves if now < self._wary_until else 0
 
     def seen(self, left: int, period: int, now: float) -> None:
         """The ring held ``left`` frames when the next period could be written."""
         if left < period // 2:
             self.shallows += 1
             if left <= 0 or now - self._shallow_at < WARY_S:
+                self._halves = MOST_HALVES if left <= 0 else min(MOST_HALVES, self._more(now) + 1)
                 self._wary_until = now + WARY_S
             self._shallow_at = now

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Callable
 
 from kioskd.audio.claim import Claim
@@ -23,8 +24,7 @@ from kioskd.core.events import ThreadDied
 from kioskd.core.gate import Gate
 from kioskd.core.ports import Post
 from kioskd.core.vad import SILENCE_DBFS, Vad
-from kioskd.core.words import Feed, PartState
-from kioskd.core.words import Vad as GateState
+from kioskd.core.words import Feed, PartState, Vad as GateState
 from kioskd.lanes import UplinkLane
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,7 @@ class Capture:
         spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
         canceller: takes the kiosk's own voice out (audio/echo.py); None: nothing is cancelled here.
         voice: half duplex, by the chunk; None: only as ``feed`` says.
+        give_way: lowers the kiosk's own voice, or lifts it; called in the thread (audio/ears.py).
 
     Attributes:
         detector, spotter: of these any thread may read ``progress``.
@@ -114,14 +115,16 @@ class Capture:
         *,
         canceller: Canceller | None = None,
         voice: OwnVoice | None = None,
+        give_way: Callable[[bool], object] = bool,
     ) -> None:
         self._spec, self._post, self._open_input = spec, post, open_input
-        self._gate = gate
-        self.detector, self.spotter = vad, spotter
+        self._gate, self.detector, self.spotter = gate, vad, spotter
         self._make_resampler = make_resampler
         self._retry_s, self._stall_s, self._clock = retry_s, stall_s, clock
         self._canceller = canceller
-        self._ears = Ears(lane, post, gate, vad, spotter, voice)
+        self._ears = Ears(lane, post, gate, vad, spotter, voice, give_way)
+        if isinstance(vad, Detector):
+            vad.on_candidate = self._ears.suspect
         self._stages = Stages()
         self._commands: deque[Callable[[], None]] = deque()
         self._nudge = threading.Event()
@@ -169,7 +172,7 @@ class Capture:
 
     def mute(self, on: bool) -> None:
         """Close the device, or open it again. Once the thread has seen it no sample goes anywhere."""
-        self._command(lambda: self._set_muted(on))
+        self._command(partial(setattr, self, "_muted", on))
 
     def add_tap(self, stage: str, hook: Hook) -> None:
         """Show ``hook`` each chunk of a stage (``raw``, ``clean``; audio/stages.py), in the capture thread."""
@@ -289,9 +292,6 @@ class Capture:
     def _obey(self) -> None:
         while self._commands:
             self._commands.popleft()()
-
-    def _set_muted(self, on: bool) -> None:
-        self._muted = on
 
     def _pause(self) -> None:
         """Wait for the next try. A command ends it early: a press is worth a try at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import Callable, Mapping, NamedTuple
 
 from kioskd.audio.cues import CUE_HZ, CUES, cue
@@ -26,6 +27,25 @@ class Sound(NamedTuple):
 NOTHING = Sound(b"", CUE_HZ)
 
 
+class Page(NamedTuple):
+    """What one ``load`` made: exchanged as a whole, so that nobody sees half of one and half of another.
+
+    Attributes:
+        sounds: by cue; one that is not here is what its setting says, a file's its tone.
+        problems: what is wrong with files, by cue. Their tones are played.
+        unspoken: cues whose text nobody has spoken yet. Their tones are played.
+    """
+
+    sounds: Mapping[str, Sound]
+    problems: Mapping[str, str]
+    unspoken: tuple[str, ...]
+
+    @property
+    def problem(self) -> str:
+        """Everything that is wrong, in sentences; empty: nothing is."""
+        return "; ".join(self.problems.values())
+
+
 class CueBook:
     """The sounds of the cues. ``sound`` and ``choose`` in any thread, ``load`` in one that may wait for the disk.
 
@@ -36,19 +56,18 @@ class CueBook:
         spoken: where the recording of a text lies; None while there is none. May block on the disk.
 
     Attributes:
-        problems: what is wrong with files, by cue. Their tones are played.
-        unspoken: cues whose text nobody has spoken yet. Their tones are played.
+        page: what the latest ``load`` made; whoever asks it for two things takes it once.
     """
 
     def __init__(
         self, settings: Mapping[str, str], post: Post, spoken: Callable[[str], str | None] | None = None
     ) -> None:
         self._spoken = spoken
-        self.problems: Mapping[str, str] = {}
-        self.unspoken: tuple[str, ...] = ()
+        self.page = Page({}, {}, ())
         self._post = post
-        self._sounds: Mapping[str, Sound] = {}
-        self._wanted: Mapping[str, str] | None = None
+        # The latest choice. One end puts, the other takes: what is chosen while files are read is not lost.
+        self._wanted: deque[Mapping[str, str]] = deque(maxlen=1)
+        self._latest: Mapping[str, str] = {}  # what is played before the first ``load`` is through
         self.choose(settings)
 
     def choose(self, settings: Mapping[str, str]) -> None:
@@ -60,24 +79,21 @@ class CueBook:
         for name in settings:
             if name not in CUES:
                 raise KeyError(f"no cue '{name}'; there are {', '.join(CUES)}")
-        self._wanted = dict(settings)
+        self._latest = dict(settings)
+        self._wanted.append(self._latest)
 
     @property
     def stale(self) -> bool:
         """True when ``load`` has something to do."""
-        return self._wanted is not None
-
-    @property
-    def problem(self) -> str:
-        """Everything that is wrong, in sentences; empty: nothing is."""
-        return "; ".join(self.problems.values())
+        return bool(self._wanted)
 
     def load(self) -> None:
         """Make every sound ready. Reads files: blocks on the disk, at most 3 MB for each cue."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is None:
+        try:
+            wanted = self._wanted.pop()
+        except IndexError:
             return
-        before, problems, sounds = self.problem, {}, {}
+        before, problems, sounds = self.page.problem, {}, {}
         recorded = {name: self._recorded(wanted.get(name, TONE)) for name in CUES}
         for name in CUES:
             setting = recorded[name]
@@ -87,11 +103,10 @@ class CueBook:
                 problems[name] = f"the file of the cue {name}, {setting}, {error}; its tone is played"
                 log.warning("%s", problems[name])
                 sounds[name] = _sound(name, TONE)
-        self.unspoken = tuple(name for name, setting in wanted.items() if recorded[name] == TONE != setting)
-        self._sounds, self.problems = sounds, problems
-        if self.problem != before:
-            state = PartState.FAILED if problems else PartState.RUNNING
-            self._post(PartChanged("cues", state, self.problem))
+        unspoken = tuple(name for name, setting in wanted.items() if recorded[name] == TONE != setting)
+        self.page = page = Page(sounds, problems, unspoken)
+        if page.problem != before:
+            self._post(PartChanged("cues", PartState.FAILED if problems else PartState.RUNNING, page.problem))
 
     def _recorded(self, setting: str) -> str:
         """Where it is spoken: the path of its recording, or its tone while there is none."""
@@ -106,9 +121,10 @@ class CueBook:
         Raises:
             KeyError: there is no such cue.
         """
-        if name in self._sounds:
-            return self._sounds[name]
-        return NOTHING if (self._wanted or {}).get(name) == SILENT else _sound(name, TONE)
+        sounds = self.page.sounds
+        if name in sounds:
+            return sounds[name]
+        return NOTHING if self._latest.get(name) == SILENT else _sound(name, TONE)
 
 
 def _sound(name: str, setting: str) -> Sound:

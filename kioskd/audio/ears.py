@@ -7,7 +7,7 @@ the end mark. In Feed.WAKE nothing goes up before WakeHeard, and nothing but the
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Callable, Protocol
 
 from kioskd.audio.ownvoice import OwnVoice
 from kioskd.audio.wakeword import Spotter
@@ -65,6 +65,7 @@ class Ears:
     Args:
         spotter: hears the wake word; None: Feed.WAKE is as Feed.NEVER.
         voice: half duplex: what may hold the kiosk's own voice counts as not captured; None: the machine says it all.
+        give_way: lowers the kiosk's voice, or lifts it: within a period of the device, whatever the loop does.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Ears:
         vad: Hearing,
         spotter: Spotter | None = None,
         voice: OwnVoice | None = None,
+        give_way: Callable[[bool], object] = bool,
     ) -> None:
         self._lane = lane
         self._post = post
@@ -82,6 +84,8 @@ class Ears:
         self._vad = vad
         self._spotter = spotter
         self._voice = voice
+        self._give_way = give_way
+        self._gave_way = False
         self._fault = ""  # what was told of the detector
         self._woken = 0  # Feed.WAKE: chunks for which the gate may still open
         self._feed = Feed.NEVER
@@ -128,6 +132,13 @@ class Ears:
             self._end()
         if at_once:
             self._forget()
+        if not watching:
+            self._yield(False)
+
+    @property
+    def watching(self) -> bool:
+        """Whether the kiosk speaks, and who speaks over it is listened for."""
+        return self._watching
 
     @property
     def idle(self) -> bool:
@@ -153,6 +164,7 @@ class Ears:
         elif gated:
             self._tell_fault()
             self._carry(self._gate.step(chunk, voiced, self._vad.doubtful))
+            self._yield(self._watching and self._gate.state is not Vad.QUIET)
             if self._woken and not self._talking:
                 self._woken -= 1
         elif not self._deaf:
@@ -168,6 +180,17 @@ class Ears:
             or (self._feed is Feed.WAKE and self._woken > 0)
             or (self._finishing and self._talking)
         )
+
+    def suspect(self) -> None:
+        """The chunk at hand may be speech; who knows for certain has still to be asked. In the middle of ``hear``."""
+        if self._watching:
+            self._yield(True)
+
+    def _yield(self, on: bool) -> None:
+        """Barge-in's first step, without the machine: it follows (GateStirred), but its loop may be held up."""
+        if on is not self._gave_way:
+            self._gave_way = on
+            self._give_way(on)
 
     def _tell_fault(self) -> None:
         """A detector that lost a stage goes on without it, but not in silence."""
@@ -264,6 +287,7 @@ class Ears:
         if self._spotter is not None:
             self._spotter.forget()
         self._settle(GateCalmed(self._at))
+        self._yield(False)
 
     def _settle(self, calmed: GateCalmed) -> None:
         if self._stirred:

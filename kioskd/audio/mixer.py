@@ -19,24 +19,27 @@ DUCKED = 10 ** (-12 / 20)
 UNTOUCHED = "doctor"
 # A slice may be a whole sentence. Converted in blocks it never holds up a period (20 ms of 24 -> 48 kHz: 80 us on x86).
 BLOCK_MS = 20
+# A new gain is reached within so long: at once would click, and a visitor who speaks over it waits for it.
+RAMP_MS = 3
 # Sound that goes on behind a hole comes in over so long, and what is left of its concealment goes.
 JOIN_MS = 5
 
 
 class Mixer:
-    """Slices in, whole periods out. The playback thread only; ``set_volume`` and ``ducked`` are for any thread.
+    """Slices in, whole periods out. The playback thread only; ``set_volume``, ``ducked`` and ``giving_way`` are for
+    any thread.
 
     Args:
         volumes: gain for each source, 0.0 to 1.0; 1.0 for one that is not named.
 
     Attributes:
-        ducked: everything 12 dB lower, from the next period on.
+        ducked, giving_way: everything 12 dB lower, from the next period on; two wishes of two threads, one is enough.
         parts: of the last ``period``: each response in it and its samples, at the device's rate.
     """
 
     def __init__(self, volumes: dict[str, float]) -> None:
         self._volumes = {source: sane(volume) for source, volume in volumes.items()}
-        self.ducked = False
+        self.ducked = self.giving_way = False
         self.parts: list[tuple[str, int]] = []
         self._converters: dict[tuple[str, int], Resampler] = {}
         self._raw = b""  # what is left of the slice at hand
@@ -100,7 +103,8 @@ class Mixer:
         self.parts = self._unmark(len(pcm) // 2)
         target = self._target()
         start, self._gain = target if self._gain is None else self._gain, target
-        self._chosen = self._join(scaled(pcm, start, target))
+        ramp = 2 * (self._rate_hz * RAMP_MS // 1000) if start != target else 0
+        self._chosen = self._join(scaled(pcm[:ramp], start, target) + scaled(pcm[ramp:], target, target))
         return self._chosen
 
     def _join(self, pcm: bytes) -> bytes:
@@ -115,7 +119,7 @@ class Mixer:
         source = self._key[0]
         if source == UNTOUCHED:
             return 1.0
-        return self._volumes.get(source, 1.0) * (DUCKED if self.ducked else 1.0)
+        return self._volumes.get(source, 1.0) * (DUCKED if self.ducked or self.giving_way else 1.0)
 
     def _refill(self) -> None:
         while len(self._pending) < self._period_bytes and self._raw_at < len(self._raw):

@@ -114,6 +114,10 @@ class Playback:
         """12 dB lower, or back, within one period. Any thread."""
         self._mixer.ducked = on
 
+    def give_way(self, on: bool) -> None:
+        """The same by another's wish, and either is enough: the ears do not wait for the loop (audio/ears.py)."""
+        self._mixer.giving_way = on
+
     def set_volume(self, volume: float) -> None:
         """Gain of the service's voice, within one period; beyond 0.0 to 1.0 it is clamped. Any thread.
 
@@ -151,12 +155,13 @@ class Playback:
 
     def progress(self) -> Progress:
         """Where playback stands. Any thread."""
+        cues = self._cues.page
         return self._speaker.progress()._replace(
             underruns=self._supply.holes.underruns,
             underrun_ms=round(self._supply.holes.missing_s * 1000, 1),
             held_back_ms=round(self._lane.held_back_s * 1000, 1),
-            bad_cues=len(self._cues.problems),
-            cue_problem=self._cues.problem,
+            bad_cues=len(cues.problems),
+            cue_problem=cues.problem,
         )
 
     # -- the playback thread's side ----------------------------------------------------------------

@@ -156,6 +156,11 @@ class WavOutput(PacedOutput):
         self._patch()
         _begun[key] = rate_hz
 
+    @property
+    def xruns(self) -> int:
+        """None: a file has no clock of its own, it holds what came and waits for the rest."""
+        return 0
+
     def _keep(self, pcm: bytes) -> None:
         self._guarded(pcm)
         self._bytes += len(pcm)

@@ -338,21 +338,30 @@ def room_take_fixture() -> Callable[..., Take]:
     return room_take
 
 
+# A direction alone is not taken away but held still: the server would move the stream to another device by itself, be
+# it the speaker's monitor, and nothing would be missing.
+STILL = {"deaf": "micfeed", "dumb": "spk"}
+
+
 class Fault:
     """What befalls the frail server, and its end; each gives the time at which it was done."""
 
     def __init__(self, kind: str, root: Path, process: subprocess.Popen[bytes]) -> None:
         self.kind, self.root, self.process = kind, root, process
         self.second: subprocess.Popen[bytes] | None = None
+        self.names = root.parent / "asound.conf"  # what PortAudio lists, in this order
+        self.before = self.names.read_text()
 
     def strike(self) -> float:
         """Let it happen; when it began, for a part may notice it before this returns."""
         began = time.monotonic()
-        if self.kind == "killed":
+        if self.kind in ("killed", "moved"):
             self.process.kill()
             self.process.wait(10)
         elif self.kind == "hangs":
             self.process.send_signal(signal.SIGSTOP)
+        elif self.kind in STILL:
+            self._pactl("suspend-sink", STILL[self.kind], "1")
         else:
             for line in self._pactl("list", "short", "modules").splitlines():
                 if "null-s" in line:
@@ -361,10 +370,16 @@ class Fault:
 
     def end(self) -> float:
         """Let it be over; when it was."""
-        if self.kind == "killed":
+        if self.kind == "moved":
+            first, rest = self.before.split("\n", 2)[1:]
+            others = (rest.splitlines()[0].replace("kmic", f"kother{n}") for n in range(3))
+            self.names.write_text("\n".join(["", first, *others, rest]))
+        if self.kind in ("killed", "moved"):
             self.second = start_pulse(self.root)
         elif self.kind == "hangs":
             self.process.send_signal(signal.SIGCONT)
+        elif self.kind in STILL:
+            self._pactl("suspend-sink", STILL[self.kind], "0")
         else:
             for module in MODULES:
                 self._pactl("load-module", *module.split())
@@ -379,13 +394,17 @@ class Fault:
             self.process.send_signal(signal.SIGCONT)
         if self.second is not None:
             stop_pulse(self.second)
+        if self.kind == "moved":
+            self.names.write_text(self.before)
 
 
 @pytest.fixture
 def fault(
     sound_server: SoundServer, frail_server: subprocess.Popen[bytes], request: pytest.FixtureRequest
 ) -> Iterator[Fault]:
-    """What befalls the frail server: ``killed``, ``unloaded`` (it loses its devices) or ``hangs``."""
+    """What befalls the frail server: ``killed``, ``moved`` (killed, and its devices come back under other indices),
+    ``unloaded`` (it loses its devices), ``deaf`` and ``dumb`` (microphone or speaker stands still) or ``hangs``.
+    """
     one = Fault(request.param, sound_server.root / "frail", frail_server)
     yield one
     one.clear()

@@ -104,10 +104,20 @@ def test_a_ring_that_nearly_ran_dry_once_is_left_as_it_is() -> None:
     assert depth.shallows == 2 and depth.room(RING, PERIOD, 6.0 + WARY_S) == 2 * PERIOD
 
 
-@pytest.mark.parametrize("shallows", [[(1, 6.0), (1, 7.0)], [(0, 7.0)]])
-def test_a_ring_that_ran_dry_or_nearly_so_twice_is_kept_full_for_a_while(shallows: list[tuple[int, float]]) -> None:
+@pytest.mark.parametrize(
+    ("shallows", "kept"),
+    [
+        ([(1, 6.0), (1, 7.0)], 1.5),
+        ([(1, 5.0), (1, 6.0), (1, 7.0)], 2),
+        ([(1, 6.0), (0, 6.5), (1, 7.0)], 2),
+        ([(0, 7.0)], 2),
+    ],
+)
+def test_a_ring_that_ran_dry_or_nearly_so_twice_is_kept_fuller_for_a_while(
+    shallows: list[tuple[int, float]], kept: float
+) -> None:
     depth = Depth()
     for left, at in shallows:
         depth.seen(left, PERIOD, at)
-    assert depth.room(RING, PERIOD, 7.0 + WARY_S / 2) == PERIOD
+    assert RING - depth.room(RING, PERIOD, 7.0 + WARY_S / 2) == kept * PERIOD
     assert depth.room(RING, PERIOD, 7.0 + WARY_S) == 2 * PERIOD

@@ -16,6 +16,7 @@ from statistics import median
 import pytest
 
 from kioskd.audio.capture import FIRST_STALLS, PART, THREAD, Capture
+from kioskd.audio.detector import MARGIN_DB, Confirmation, Detector
 from kioskd.audio.devices import open_input
 from kioskd.audio.echo import Canceller, EchoProgress
 from kioskd.audio.intake import Resampler
@@ -30,6 +31,7 @@ from kioskd.core.events import (
     ThreadDied,
     UplinkOverflowed,
 )
+from kioskd.core.floor import NoiseFloor
 from kioskd.core.gate import Gate
 from kioskd.core.resample import make_resampler
 from kioskd.core.vad import SILENCE_DBFS, Vad
@@ -134,6 +136,8 @@ class Studio:
         retry_s: float = 0.01,
         post: Callable[[Event], bool] | None = None,
         canceller: Canceller | None = None,
+        give_way: Callable[[bool], object] = bool,
+        vad: Vad | Detector | None = None,
     ) -> None:
         self.devices = list(devices)
         self.opened: list[str] = []
@@ -148,12 +152,13 @@ class Studio:
             post or self.post,
             self.open_input,
             Gate(300, 80, 100, 700),
-            Vad(3, -55.0),
+            vad or Vad(3, -55.0),
             self.make_resampler,
             retry_s=retry_s,
             stall_s=1.0,
             clock=self.clock,
             canceller=canceller,
+            give_way=give_way,
         )
 
     def post(self, event: Event) -> bool:
@@ -296,6 +301,19 @@ def test_barge_in_is_told_from_the_first_stirring() -> None:
     assert kinds[0] is GateStirred and kinds[-2:] == [GateOpened, GateClosed]
     assert kinds.count(GateStirred) == kinds.count(GateCalmed) + 1
     assert studio.sent()[-1].ends
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_barge_in_lowers_the_voice_before_the_machine_hears_of_it_and_lifts_it_after_the_watch(sure: bool) -> None:
+    told: list[object] = []
+    detector = Detector(Vad(3, -55.0), NoiseFloor(-55.0, MARGIN_DB), Confirmation(None)) if sure else None
+    device = mic(*seconds(1), *periods(spoken()), *seconds(1))
+    studio = Studio(device, give_way=told.append, vad=detector, post=lambda event: told.append(type(event)) is None)
+    studio.capture.watch_barge_in(True)
+    play(studio)
+    stirred = told.index(GateStirred)
+    assert True in (told[:stirred] if sure else told[: stirred + 2])
+    assert [what for what in told if isinstance(what, bool)][-1] is False
 
 
 def test_a_device_with_another_rate_is_resampled() -> None:

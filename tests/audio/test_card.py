@@ -119,12 +119,12 @@ def test_a_device_that_stood_still_is_left_alone_again_afterwards() -> None:
     assert len(mic.read(0.05) or b"") == 1280
 
 
-def test_a_timeout_is_kept_and_costs_no_cpu() -> None:
+def test_a_timeout_is_kept_and_costs_no_cpu(watch: Any) -> None:
     mic, _, _ = microphone(0)
     began, worked = time.monotonic(), time.thread_time()
     assert mic.read(0.2) is None
-    assert 0.2 <= time.monotonic() - began < 0.3
-    assert time.thread_time() - worked < 0.05
+    took_s, worked_s = time.monotonic() - began, time.thread_time() - worked
+    assert 0.2 <= took_s < 0.3 + watch.held_s(began) and worked_s < 0.05
 
 
 def test_write_is_entered_only_when_there_is_room() -> None:

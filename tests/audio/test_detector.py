@@ -80,9 +80,19 @@ def opened(data: bytes, detector: Detector) -> list[int]:
 # -- the order of looks --------------------------------------------------------------------------
 
 
-def test_nothing_is_loaded_and_nothing_judged_without_a_candidate() -> None:
+def test_nothing_is_loaded_in_the_first_moments_and_nothing_judged_without_a_candidate() -> None:
     bench = Bench()
+    bench.weigh("." * (Confirmation.LEISURE - 1))
+    assert bench.loads == 0 and bench.confirmation.state is Neural.ASLEEP
     bench.weigh("." * 500)
+    assert bench.loads == 1 and bench.confirmation.state is Neural.ON
+    assert bench.network.looks == [] and bench.confirmation.windows == 0
+
+
+def test_who_only_keeps_what_it_hears_loads_nothing() -> None:
+    bench = Bench()
+    for _ in range(500):
+        bench.confirmation.keep(bench.chunk())
     assert bench.loads == 0 and bench.confirmation.state is Neural.ASLEEP
 
 
@@ -245,6 +255,23 @@ def test_a_candidate_is_told_before_it_is_confirmed() -> None:
     first_doubt, first_speech = told.index((False, True)), [speech for speech, _ in told].index(True)
     assert first_doubt < first_speech < first_doubt + 6
     assert (True, True) not in told
+
+
+def test_who_waits_for_a_candidate_is_called_before_the_network_is_asked_and_not_for_what_it_refused() -> None:
+    network = Network()
+    network.says = 0.0
+    detector = Detector(Vad(3, -55.0), NoiseFloor(-55.0, MARGIN_DB), Confirmation(lambda: network))
+    asked: list[int] = []
+    detector.on_candidate = lambda: asked.append(len(network.looks))
+    told: list[tuple[int, bool]] = []
+    for number, pcm in enumerate(corpus.chunks(corpus.scene(corpus.CLEAN, 0.0, 1).data)):
+        detector.is_speech(pcm)
+        told.append((len(asked), detector.doubtful))
+    assert asked[0] == 0 < len(network.looks), "the network had been shown nothing"
+    calls = [after > before for (before, _), (after, _) in zip([(0, False), *told], told)]
+    doubts = [doubt for _, doubt in told]
+    # The chunk with which the network refuses may have been a call, and is no doubt any more.
+    assert all(call for call, doubt in zip(calls, doubts) if doubt) and sum(calls) <= sum(doubts) + len(network.looks)
 
 
 def test_candidates_alone_load_no_network() -> None:

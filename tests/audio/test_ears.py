@@ -62,8 +62,13 @@ class Room:
             PREROLL * CHUNK_MS, START * CHUNK_MS, WINDOW * CHUNK_MS, HANGOVER * CHUNK_MS, DOUBTED * CHUNK_MS
         )
         self.vad = Believer()
-        self.ears = Ears(self.lane, self.post, self.gate, self.vad, Spotter("alexa", Model))
+        self.ears = Ears(self.lane, self.post, self.gate, self.vad, Spotter("alexa", Model), None, self.give_way)
         self.count = 0
+        self.low = False  # the kiosk's own voice
+
+    def give_way(self, on: bool) -> None:
+        assert on is not self.low, "only changes are told"
+        self.low = on
 
     def post(self, event: Event) -> bool:
         self.take()
@@ -340,6 +345,45 @@ def test_a_stirring_ducks_before_anything_is_certain_and_noise_that_is_refused_c
     assert r.hear("......") == ["calmed"]
 
 
+def test_the_voice_is_low_from_the_stirring_until_it_calms_without_a_word_from_the_machine() -> None:
+    r = room()
+    r.watch(True)
+    r.hear("....")
+    assert not r.low
+    r.hear("?")
+    assert r.low
+    r.hear("??........")
+    assert not r.low
+    r.hear("####")
+    assert r.low, "what opens the gate is cut by the machine; until then it stays low"
+    r.watch(False)
+    assert not r.low, "the next answer is as loud as ever"
+    r.hear("##")
+    assert not r.low
+
+
+def test_a_suspicion_lowers_the_voice_before_the_detector_is_certain_and_lifts_it_if_nothing_stirs() -> None:
+    r = room()
+    low: list[bool] = []
+
+    class Slow(Believer):
+        def is_speech(self, pcm: bytes) -> bool:
+            r.ears.suspect()
+            low.append(r.low)
+            return super().is_speech(pcm)
+
+    r.ears = Ears(r.lane, r.post, r.gate, Slow(), None, None, r.give_way)
+    r.ears.suspect()
+    assert not r.low, "nobody is spoken over"
+    r.watch(True)
+    r.hear("#")
+    assert low == [True] and r.low
+    r.interrupt()
+    assert not r.low
+    r.hear(".")
+    assert low == [True, True] and not r.low
+
+
 def test_certainty_opens_with_all_that_was_in_doubt() -> None:
     r = room()
     r.watch(True)
@@ -575,6 +619,7 @@ def play(r: Room, taken: list[tuple[str, object]]) -> None:
             r.watch(what)
         else:
             r.interrupt()
+        assert not r.low or r.ears.watching, "nothing lowers the voice but the watch"
 
 
 @settings(max_examples=400, deadline=None)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kioskd.audio.conceal import CONCEALED_MS
-from kioskd.audio.mixer import DUCKED, JOIN_MS, Mixer, fall, joined, sane, scaled
+from kioskd.audio.mixer import DUCKED, JOIN_MS, RAMP_MS, Mixer, fall, joined, sane, scaled
 from kioskd.core.resample import make_resampler
 from kioskd.lanes import Slice
 
@@ -193,11 +193,27 @@ def test_ducking_runs_down_within_one_period_and_back() -> None:
     assert made.period() == level(10000, 240)
     made.ducked = True
     ramp = shorts(made.period() or b"")
-    assert ramp[0] > 9900 and list(ramp) == sorted(ramp, reverse=True)
+    assert ramp[0] > 9800 and list(ramp) == sorted(ramp, reverse=True)
+    assert ramp[HZ * RAMP_MS // 1000] == int(10000 * DUCKED), "who speaks over it does not wait for all of a period"
     low = shorts(made.period() or b"")
     assert set(low) == {int(10000 * DUCKED)} and ramp[-1] - low[0] < 40
     assert 20 * math.log10(low[0] / 10000) == pytest.approx(-12, abs=0.01)
     made.ducked = False
+    made.period()
+    assert made.period() == level(10000, 240)
+
+
+def test_either_of_two_wishes_lowers_the_voice() -> None:
+    made = mixer()
+    made.add(piece(level(10000, 2400)))
+    made.giving_way = made.ducked = True
+    low = {int(10000 * DUCKED)}
+    assert set(shorts(made.period() or b"")) == low
+    made.giving_way = False
+    assert set(shorts(made.period() or b"")) == low
+    made.giving_way, made.ducked = True, False
+    assert set(shorts(made.period() or b"")) == low
+    made.giving_way = False
     made.period()
     assert made.period() == level(10000, 240)
 
@@ -207,7 +223,7 @@ def test_a_new_volume_runs_in_too() -> None:
     made.add(piece(level(10000, 2400)))
     made.period()
     made.set_volume("service", 0.0)
-    assert shorts(made.period() or b"")[0] > 9900
+    assert shorts(made.period() or b"")[0] > 9800
     assert made.period() == bytes(480)
 
 

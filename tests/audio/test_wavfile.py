@@ -221,3 +221,13 @@ def test_a_pipe_in_place_of_the_file_is_a_sentence_and_no_wait(tmp_path: Path) -
     os.mkfifo(tmp_path / "in.wav")
     with pytest.raises(DeviceError, match="is a pipe"):
         WavInput(str(tmp_path / "in.wav"))
+
+
+def test_a_file_never_runs_dry(tmp_path: Path) -> None:
+    hand = Hand()
+    speaker = WavOutput(str(tmp_path / "o.wav"), 24000, hand, hand.wait)
+    speaker.write(bytes(480), 0.0)
+    hand.now += 5.0
+    speaker.write(bytes(480), 0.0)
+    assert speaker.xruns == 0, "it waits; nobody hears a gap"
+    speaker.close()
