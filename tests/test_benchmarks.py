@@ -66,6 +66,7 @@ ASKED_FOR = {
     "resample_us": 30.0,
     "reload_ms": 50.0,
     "ctl_status_ms": 120.0,
+    "package_mb": 120.0,
 }
 
 
