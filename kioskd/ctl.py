@@ -40,6 +40,7 @@ EPILOG = """examples:
   kioskctl say "The shop is closing"  an announcement, behind whatever the kiosk says just now
   kioskctl usage --days 31           what was used and what it cost; how the budget stands
   kioskctl record start              record for support, until record stop; the lamp announces it
+  kioskctl unlock                    end every lock-out after refusals, now; the audit trail keeps who did
   kioskctl audit verify              was the trail of decisions and moves tampered with?
   kioskctl reload                    read the configuration again; what is live is in force at once
   kioskctl apply kiosk.yaml          check, show, try and watch a configuration; keep it, or go back by itself
@@ -91,9 +92,10 @@ def parser() -> argparse.ArgumentParser:
     record.epilog = "example: kioskctl record start; wants audio.record in the configuration"
     record.add_argument("verb", choices=("start", "stop"))
     bugreport = doors.add_parser("bugreport", help="one archive for support, without keys or speech")
-    bugreport.add_argument("-c", "--config", default=CONFIG, metavar="FILE", help=f"what kioskd runs, if not {CONFIG}")
+    bugreport.add_argument("-c", "--config", metavar="FILE", help=f"default: what the daemon runs, or {CONFIG}")
     bugreport.add_argument("--out", metavar="FILE.tar.gz", help="default: kioskd-bugreport-TIME.tar.gz here")
     bugreport.add_argument("--json", action="store_true", help="for scripts: the archive and what is in it")
+    doors.add_parser("unlock", help="end every lock-out after refusals or wrong codes, now")
     doors.add_parser("mute", help="close the microphone, over a restart too")
     doors.add_parser("unmute", help="open it again; a mute switch on the panel still closes it")
     return top
@@ -133,12 +135,19 @@ def report_bug(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     """``kioskctl bugreport``: a daemon that does not answer is part of the report."""
     from kioskd import ctl_bugreport  # nobody else pays for its archive
 
-    def status() -> Mapping[str, object]:
-        try:
-            return ask(looked_in, LOOK, {"do": "status"})
-        except CtlError as error:
-            raise ctl_bugreport.NotHad(str(error)) from error
+    found: Mapping[str, object] = {}
+    silent = ""
+    try:
+        found = ask(looked_in, LOOK, {"do": "status"})
+    except CtlError as error:
+        silent = str(error)
 
+    def status() -> Mapping[str, object]:
+        if silent:
+            raise ctl_bugreport.NotHad(silent)
+        return found
+
+    options.config = str(options.config or part(found, "status", "config").get("path") or CONFIG)
     try:
         say(ctl_bugreport.bugreport(options, status))
     except OSError as error:

@@ -80,7 +80,8 @@ def apply(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, An
     data, name = _given(options, running)
     path = str(running["path"]) if running else options.config or CONFIG
     place = Place(path)
-    place.judge()
+    if running or not options.dry_run:  # a dry run on a laptop has no place
+        place.judge()
     loaded = _checked(data, name, options.json)
     found = _compared(running, path, loaded)
     if not options.json:
@@ -92,12 +93,10 @@ def apply(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, An
         "changes": [dataclasses.asdict(one) for one in found],
         "warnings": [str(one) for one in loaded.warnings],
     }
+    if why := _same(running, data, take(path)[1]):
+        return {**base, "outcome": "unchanged", "reason": why}
     if options.dry_run:
         return {**base, "outcome": "dry run", "reason": "nothing was changed"}
-    before = take(path)[1]
-    same = running and fingerprint(data) == fingerprint(before) == running["sha256"]
-    if running and same and running["running"] == "file" and not running["pending"]:
-        return {**base, "outcome": "unchanged", "reason": "this very configuration runs"}
     place.lock()
     try:
         if running is None:
@@ -107,6 +106,16 @@ def apply(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, An
         return {**base, **_followed(work, options)}
     finally:
         place.unlock()
+
+
+def _same(running: Mapping[str, Any] | None, data: bytes, before: bytes) -> str:
+    """Why there is nothing to do; empty: there is."""
+    if data != before:
+        return ""
+    if running is None:
+        return "the file holds this very configuration; no kioskd runs"
+    as_filed = running["sha256"] == fingerprint(data) and running["running"] == "file" and not running["pending"]
+    return "this very configuration runs" if as_filed else ""
 
 
 def _running(options: argparse.Namespace, looked_in: Sequence[str]) -> dict[str, Any] | None:

@@ -98,15 +98,20 @@ def run(options: argparse.Namespace, daemon: Daemon, refusal: type[Exception]) -
 
 def _repair(daemon: Daemon) -> int:
     """Have the daemon mend its ledger, and say how it went."""
-    before, began = daemon().get("mended"), time.monotonic()
+    before, began = _ended(daemon()), time.monotonic()
     told = daemon(verb="repair")
-    while told.get("mended") == before:
+    while _ended(told) == before:
         if time.monotonic() - began > REPAIR_S:
             raise NotHad(f"the ledger was not mended within {REPAIR_S:g} s; kioskctl status says why", EXIT_UNAVAILABLE)
         time.sleep(LOOK_S)
         told = daemon()
     say(str(told["mended"]))
     return OK
+
+
+def _ended(told: Mapping[str, object]) -> tuple[object, object]:
+    """What is another one when a repair has ended; a daemon of 0.1.0 does not count them."""
+    return told.get("repairs"), told.get("mended")
 
 
 def read(folder: str) -> Pieces:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from kioskd.checkup import clock, disk, gpio, keys, permit, rights, sound, supply, wifi
+from kioskd.checkup import clock, disk, firmware, gpio, keys, permit, rights, sound, supply, wifi
 from kioskd.checkup.programs import said
 from kioskd.checkup.runner import Check
+from kioskd.config import boot_lines
 from kioskd.config.checks import secret_refs
 from kioskd.config.loader import Loaded, load
 from kioskd.config.pins import pins
@@ -40,7 +41,7 @@ class Place(NamedTuple):
         unit: the systemd unit.
         status: the daemon's page; None: no daemon answers.
         silent: why not, a sentence.
-        sysfs, proc, dev: trees like those of this machine.
+        sysfs, proc, dev, boot: trees like those of this machine.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Place(NamedTuple):
     sysfs: Path = Path("/sys")
     proc: Path = Path("/proc")
     dev: Path = Path("/dev")
+    boot: Path = Path("/boot")
 
     @property
     def config(self) -> Config:
@@ -83,6 +85,7 @@ def checks(place: Place) -> list[Check]:
         Check("groups", lambda: rights.groups(place.unit.user, wanted_groups(config), place.unit.groups)),
         Check("files", lambda: rights.modes(files(place))),
         Check("gpio", lambda: gpio.look(lines(config), place.dev, place.status is not None)),
+        Check("boot lines", lambda: firmware.look(resting(config), place.boot, boot_lines_of(place.path))),
         Check("sound", lambda: devices(config, place.status)),
         Check("echo", lambda: sound.echo(config.audio.echo, kept(place.status))),
     ]
@@ -164,6 +167,17 @@ def files(place: Place) -> list[rights.Rule]:
 def lines(config: Config) -> list[tuple[str, str]]:
     """The real lines of the configuration."""
     return list(pins(config)) if config.panel.pins == "gpio" else []
+
+
+def resting(config: Config) -> list[tuple[int, str]]:
+    """How each line of the header is to rest from boot on."""
+    found = boot_lines.lines(config) if config.panel.pins == "gpio" else ()
+    return [(line.number, line.state) for line in found if line.number is not None]
+
+
+def boot_lines_of(path: str) -> str:
+    """What writes them."""
+    return f"kioskd wiring {path} --boot-lines | sudo tee -a /boot/firmware/config.txt"
 
 
 def devices(config: Config, status: Mapping[str, object] | None) -> Iterable[Finding]:

@@ -83,6 +83,9 @@ def rows(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         about = part(tool)
         allowed = "" if about.get("allowed") else ", not allowed"
         yield "" if at else "tools", f"{about.get('name')} ({about.get('class')}{allowed})"
+    for lock in map(part, items(status, "lockouts")):
+        left = duration(number(lock, "for_s"))
+        yield "", f"! {lock.get('what')} for another {left}, after too many refusals; to end it: kioskctl unlock"
     yield "usage", usage(part(status, "usage"))
     if part(status, "usage", "budget").get("state") == "warned":  # one that is spent stands among the reasons above
         yield "", f"! {part(status, 'usage', 'budget').get('sentence')}"

@@ -35,7 +35,7 @@ def services(config: Config) -> Iterator[Finding]:
             yield fail(f"way {setup.name}", walks, "see service[].proxy and HTTPS_PROXY")
             continue
         host = urlsplit(address(setup)).hostname or ""
-        yield from journey.told(setup.name, walks, time.time(), Explained(host))
+        yield from journey.told(setup.name, walks, time.time(), Explained(host), host)
         told = next((one for one in walks if one.date_s is not None), None)
         if not dated and told is not None and not is_loopback(host):
             dated = True

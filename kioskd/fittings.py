@@ -14,6 +14,7 @@ from kioskd.bus.telling import client_id
 from kioskd.config.action import longest_on_s
 from kioskd.config.secrets import read_secret
 from kioskd.config.sections import Config
+from kioskd.core.policy import SETTLED
 from kioskd.core.ports import InputLine, Post, RelayLine
 from kioskd.lines.lines import Lines, open_lines
 from kioskd.lines.naming import LineError
@@ -33,6 +34,7 @@ class Fittings(NamedTuple):
         inputs: by the name of their tool.
         contacts: by pin: what the tools' interlocks read, and what the panel watches.
         problems: a sentence for each line that could not be had; the rest of the kiosk lives without it.
+        withheld: by the name of their tool, why relays that could be had are not given to the actions.
     """
 
     lines: Lines | None
@@ -40,6 +42,7 @@ class Fittings(NamedTuple):
     inputs: dict[str, InputLine]
     contacts: dict[str, InputLine]
     problems: list[str]
+    withheld: dict[str, str] = {}
 
 
 def fit(config: Config) -> Fittings:
@@ -79,11 +82,22 @@ def fit(config: Config) -> Fittings:
                 contacts[interlock.pin] = shared or lines.input(interlock.pin, interlock.pull)
             except LineError as error:
                 problems.append(f"{tool.name} is refused: {interlock.name} cannot be read: {error}")
+    withheld = _without_net(config, lines, relays)
+    return Fittings(lines, relays, inputs, contacts, [*problems, *withheld.values()], withheld)
+
+
+def _without_net(config: Config, lines: Lines, relays: dict[str, RelayLine]) -> dict[str, str]:
+    """Tell the safe-state helper about the relays. Where that cannot be done, nobody would release them when this
+    process is killed: those of ``access`` and ``actuate`` stay at rest, and are taken from ``relays``. A bell rings."""
+    path = os.path.join(config.ops.runtime_dir, FACTS)
     try:
-        lines.write_facts(os.path.join(config.ops.runtime_dir, FACTS))
+        lines.write_facts(path)
+        return {}
     except OSError as error:
-        problems.append(f"the safe-state helper cannot be told about the relays: {error}")
-    return Fittings(lines, relays, inputs, contacts, problems)
+        why = f"{path} cannot be written ({error.strerror or error}); see ops.runtime_dir"
+    taken = [tool.name for tool in config.tools if tool.class_ in SETTLED and relays.pop(tool.name, None) is not None]
+    sentence = "{} is refused: the safe-state helper could not release its relay if kioskd is killed, {}"
+    return {name: sentence.format(name, why) for name in taken}
 
 
 def open_hands(
@@ -114,6 +128,7 @@ def open_hands(
         lambda ref: read_secret(ref, os.environ),
         contacts=fitted.contacts,
         courier=broker,
+        withheld=fitted.withheld,
     )
     closes("actions", lambda: actions.stop(end_s))
     if broker is not None:

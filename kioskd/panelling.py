@@ -40,7 +40,8 @@ def open_panel(house: House) -> Panel | None:
 
 
 def tell_problems(house: House) -> None:
-    """What could not be had so far."""
+    """What could not be had so far; what of the tools hangs on it is refused when it is asked for."""
+    house.machine.state.unfit = house.actions.unfit
     if house.line_problems:
         house.inbox.post(PartChanged("lines", PartState.FAILED, "; ".join(house.line_problems)))
     if house.control.problem:

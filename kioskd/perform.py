@@ -103,6 +103,9 @@ class HandsRoom(Protocol):
     def look(self, key: CallKey, tool: str) -> None:
         """Read the tool's interlocks."""
 
+    def last_word(self, key: CallKey, why: str) -> None:
+        """Whether a relay may still move."""
+
     def keep_lock(self, tool: str, for_s: float) -> None:
         """Remember a lock-out."""
 
@@ -241,6 +244,7 @@ class Performer:
             ef.RunAction: lambda e: hands.run(e.key, e.tool, e.arguments),
             ef.RecordOutcome: lambda e: hands.record(e.key, e.tool, e.outcome, e.reason),
             ef.LookAround: lambda e: hands.look(e.key, e.tool),
+            ef.LastWord: lambda e: hands.last_word(e.key, e.why),
             ef.KeepLock: lambda e: hands.keep_lock(e.tool, e.for_s),
             ef.Audit: lambda e: hands.audit(e.what, dict(e.data)),
             ef.SetTimer: lambda e: timers.set(e.name, e.at, e.generation),

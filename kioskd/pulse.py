@@ -15,6 +15,7 @@ from kioskd.core.health import Health, Verdict
 from kioskd.core.lamp import Light, light
 from kioskd.core.words import Link, PartState, Phase
 from kioskd.foresight import SECRET
+from kioskd.ops.realtime import Realtime, limit
 
 if TYPE_CHECKING:
     from kioskd.app import House
@@ -57,6 +58,7 @@ class Pulse:
         self._house = house
         self._loop = asyncio.get_running_loop()
         self.health = Health(time.monotonic())
+        self.realtime = Realtime(limit())
         self._claims: dict[str, PartState] = {}
         self._shown = Show(Phase.IDLE, False, False, False)
         self._link = Link.ASLEEP
@@ -69,6 +71,9 @@ class Pulse:
         self._closed = False
         period_s = house.notifier.watchdog_period_s
         self._period_s = BEAT_S if period_s is None else min(BEAT_S, period_s)
+        if house.source.problem:
+            # Reloading says so too, by an event; but READY comes first, and must not say that all is well.
+            self._claim("config", PartState.FAILED, house.source.problem, time.monotonic())
 
     # -- what is heard ---------------------------------------------------------------------------
 
@@ -158,6 +163,7 @@ class Pulse:
             self._starving_since = None
             self._house.notifier.watchdog()
         self._house.stating.beat()
+        self.realtime.look()
         told = self.sentence()
         if told != self._told:
             self._told = told

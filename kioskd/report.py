@@ -10,6 +10,7 @@ from kioskd import __version__
 from kioskd.config.action import kind_of
 from kioskd.core import lockout, recording
 from kioskd.core.events import MuteAsked, RecordAsked
+from kioskd.core.house_events import UnlockAsked
 from kioskd.audio import capture
 from kioskd.audio.bounded import TROUBLE
 from kioskd.audio.detector import Detector
@@ -52,6 +53,7 @@ def status(house: House) -> dict[str, object]:
         },
         "confirm": house.confirming.snapshot(),
         "tools": tools(house),
+        "lockouts": lockout.standing(s, time.monotonic()),
         "mqtt": house.bus.snapshot() if house.bus is not None else {},
         "config": {**house.reloading.snapshot(), "trial": house.trying.snapshot()},
         "usage": usage(house),
@@ -76,6 +78,7 @@ def audio(house: House) -> dict[str, object]:
         "echo": echo(house),
         "doctor": house.doctor.snapshot(),
         "devices": TROUBLE.snapshot(),
+        "realtime": house.pulse.realtime.snapshot(),
     }
 
 
@@ -187,6 +190,11 @@ def changes(house: House) -> dict[str, Change]:
             raise ValueError(str(error)) from error
         return {"panel": name, "verb": verb}
 
+    def unlock(request: Mapping[str, object]) -> Mapping[str, object]:
+        standing, uid = lockout.standing(house.machine.state, time.monotonic()), request.get("uid")
+        house.inbox.post(UnlockAsked(uid if isinstance(uid, int) else -1))
+        return {"ended": standing}
+
     def record(request: Mapping[str, object]) -> Mapping[str, object]:
         verb = request.get("verb")
         if verb not in ("start", "stop"):
@@ -209,6 +217,6 @@ def changes(house: House) -> dict[str, Change]:
     def doctor(request: Mapping[str, object]) -> Mapping[str, object]:
         return house.doctor.change(request)
 
-    changing = {"mute": mute(True), "unmute": mute(False), "panel": press, "record": record}
+    changing = {"mute": mute(True), "unmute": mute(False), "unlock": unlock, "panel": press, "record": record}
     changing |= {"config": house.reloading.current, "reload": house.reloading.reload, "apply": house.trying.apply}
     return {**changing, "doctor": doctor, "say": say, "audit": audit}

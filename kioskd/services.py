@@ -138,6 +138,7 @@ def endpoint_setups(
                 key_paths=key_paths(endpoint, env),
                 tokens=tokens_of(endpoint, env, secrets),
                 read_proxy=proxy_reader(endpoint.proxy, url, env, secrets),
+                compress=endpoint.compress,
                 connect_timeout_s=endpoint.connect_timeout_s,
                 handshake_timeout_s=endpoint.handshake_timeout_s,
             )

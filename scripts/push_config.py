@@ -110,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         boxes = inventory(options.inventory)
     except (OSError, ValueError) as error:
-        print(f"push-config: {error}", file=sys.stderr)
+        why = f"{options.inventory} cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        print(f"push-config: {why}", file=sys.stderr)
         return 2
     rows = []
     with ThreadPoolExecutor(max(1, options.jobs)) as crew:

@@ -411,15 +411,14 @@ class Sshd:
         self.env = {**os.environ, "KIOSKCTL_SSH": f"ssh -F {self.config}"}
         os.makedirs("/run/sshd", exist_ok=True)  # what its unit makes; sshd wants it when it is root's
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", str(self.folder / "sshd_config")]
-        with open(self.folder / "log", "wb") as log:
-            self._process = subprocess.Popen(command, stderr=log, start_new_session=True)
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 5).close()
-                return
-            except ConnectionRefusedError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()
-                time.sleep(0.02)
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+        assert self._process.stderr is not None
+        said = b""
+        while b"Server listening" not in (line := self._process.stderr.readline()):
+            said += line
+            assert line, said.decode()
+        # It would stand still when nobody reads what it says.
+        threading.Thread(target=self._process.stderr.read, daemon=True).start()
 
     def run(self, command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """``ssh box COMMAND``."""

@@ -29,7 +29,8 @@ from kioskd.config.sections import (
     Tool,
 )
 from kioskd.core.effects import Note
-from kioskd.core.events import MuteAsked, StopAsked
+from kioskd.core.events import MuteAsked, Pressed, SessionReady, StopAsked, ToolAsked
+from kioskd.core.words import CallKey
 from kioskd.ops.keep import NAME, Keep, replace
 from kioskd.ops.systemd import Bounded
 from kioskd.watches import SleepWatch, Watches
@@ -197,6 +198,29 @@ def test_a_line_that_cannot_be_had_leaves_the_rest_alive(tmp_path: Path) -> None
 
     page = in_house(configuration(tmp_path, "ws://127.0.0.1:9/", panel=panel), play)
     assert page["panel"]["problems"] and "GPIO" in page["health"]["reasons"][0]
+
+
+def test_a_door_without_its_net_is_refused_and_the_owner_sees_it(tmp_path: Path) -> None:
+    """lines.json cannot be written: killed in a pulse, nobody would lock the door again."""
+    (tmp_path / "lines.json").mkdir()
+    key = CallKey("e", "s", "c")
+    outputs: list[str] = []
+
+    async def play(house: House) -> dict[str, Any]:
+        house.inbox.post(SessionReady("s", "e"))
+        house.inbox.post(Pressed("talk", time.monotonic()))
+        house.inbox.post(ToolAsked(key, "unlock_door", "{}"))
+        await until(house, lambda page: page["counters"]["calls_refused"] == 1)
+        outputs.extend(row["text"] for row in house.timeline.recent if row["kind"] == "decision")
+        house.actions.run(key, "unlock_door", {})
+        return await until(house, lambda page: page["counters"]["actions"]["failed"] and page["health"]["reasons"])
+
+    page = in_house(configuration(tmp_path, "ws://127.0.0.1:9/"), play)
+    reason = next(reason for reason in page["health"]["reasons"] if "GPIO" in reason)
+    assert "unlock_door: refuse" in outputs[0] and "lines.json" in outputs[0], "nobody is asked for a hand"
+    assert "unlock_door is refused: the safe-state helper could not release its relay" in reason
+    assert "lines.json cannot be written" in page["counters"]["actions"]["missing"]["unlock_door"]
+    assert page["counters"]["actions"]["relays"] == {} and page["panel"]["lines"]["lines"]["GPIO27"]["value"] == 0
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from kioskd.config.sections import (
     Tool,
 )
 from kioskd.core.events import MuteAsked
+from kioskd.core.state import PANEL
 from torture.corpus import HIDDEN, arguments, enormous
 
 NEVER = Lockout(refusals=1000, per_s=1.0, for_s=1.0)
@@ -111,7 +112,13 @@ async def drain(socket: ServerConnection) -> None:
 Attack = Callable[[Service, House], Awaitable[None]]
 
 
-def attack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *attacks: Attack, settle_s: float = 0.5) -> dict[str, Any]:
+def attack(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *attacks: Attack,
+    settle_s: float = 0.5,
+    session: str = "sess_1",
+) -> dict[str, Any]:
     """Let each connection be one of these attacks; the status page at the end, and the house still stands."""
     monkeypatch.setattr(app, "THREAD_END_S", 10.0)
     monkeypatch.setenv("ATTACK_CODE", hashed("471199"))
@@ -124,7 +131,7 @@ def attack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *attacks: Attack, se
         async def visit(socket: ServerConnection) -> None:
             nonlocal visits
             number, visits = visits, visits + 1
-            service = Service(socket, "sess_1")  # the same name each time: also a thing that a service may do
+            service = Service(socket, session)  # the same name each time: also a thing that a service may do
             try:
                 if number < len(attacks) and attacks[number] is rude:
                     await rude(service, house)
@@ -300,6 +307,26 @@ def test_calls_while_muted_and_an_unmute_makes_none_of_them_good(
         await asyncio.sleep(0.2)
 
     nothing_moved(attack(tmp_path, monkeypatch, muted))
+
+
+def test_a_session_and_calls_in_the_panels_own_name_have_nothing_of_the_panel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A button of the panel needs no microphone, and its calls are not the session's. A service's are both."""
+
+    async def in_its_name(service: Service, house: House) -> None:
+        await settled(service, house)
+        house.inbox.post(MuteAsked(True))
+        while not house.machine.state.muted:
+            await asyncio.sleep(0.01)
+        for name in ("call_lift", *(one.name for one in ACCESS)):
+            for call_id in ("panel", "panel/panel/h1", f"h1-{name}"):
+                await service.call(name, "{}", f"{call_id}{service.ids}")
+        await asyncio.sleep(0.3)
+
+    page = attack(tmp_path, monkeypatch, in_its_name, session=PANEL)
+    nothing_moved(page)
+    assert page["session"]["calls"] == []
 
 
 def test_calls_while_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

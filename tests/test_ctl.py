@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,7 +44,7 @@ class Daemon:
 
     async def _start(self) -> Control:
         self.timeline = Timeline(None, None, time.monotonic())
-        changes = {name: self._change for name in ("mute", "unmute", "panel", "record", "doctor")}
+        changes = {name: self._change for name in ("mute", "unmute", "unlock", "panel", "record", "doctor")}
         control = Control(str(self.folder), lambda: self.page, changes, self.timeline, groups=NO_GROUPS)
         await control.start()
         assert not control.problem
@@ -174,11 +175,13 @@ def test_who_may_not_look_is_told_which_group_to_join(
 
 
 def test_changes_are_asked_for_and_say_nothing_when_done(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["mute"], ["unmute"], ["panel", "press", "talk"], ["panel", "release", "talk"], ["record", "start"]):
+    pressed = (["panel", "press", "talk"], ["panel", "release", "talk"])
+    for words in (["mute"], ["unmute"], ["unlock"], *pressed, ["record", "start"]):
         assert ctl.main(["--runtime-dir", str(daemon.folder), *words]) == 0
     assert daemon.asked == [
         {"do": "mute"},
         {"do": "unmute"},
+        {"do": "unlock", "uid": os.getuid()},
         {"do": "panel", "verb": "press", "name": "talk"},
         {"do": "panel", "verb": "release", "name": "talk"},
         {"do": "record", "verb": "start"},
@@ -278,3 +281,58 @@ def test_the_doctor_writes_its_report_as_a_page(
 def test_a_doctor_of_another_version_is_a_sentence(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     assert ctl.main(["--runtime-dir", str(daemon.folder), "doctor", "audio"]) == 69
     assert "the doctor never came back" in capsys.readouterr().err
+
+
+# -- docs/json.md ------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "json.md"
+TYPES: dict[str, Any] = {"text": str, "number": (int, float), "bool": bool, "list": list, "object": dict, "any": object}
+
+
+def promised(command: str) -> list[tuple[str, str]]:
+    """The fields of a command's table, with their types."""
+    _, _, rest = PAGE.read_text().partition(f"## `kioskctl {command} --json`\n")
+    table = re.findall(r"^\| `([^`]+)` \| ([a-z ]+) \|", rest.partition("\n## ")[0], re.M)
+    assert table, command
+    return [(str(name), str(kind)) for name, kind in table]
+
+
+def values(found: Any, path: str) -> Iterator[Any]:
+    """What stands at a path of the page; of a list each entry."""
+    name, _, rest = path.partition(".")
+    inner = found[name.removesuffix("[]")]
+    for one in inner if name.endswith("[]") else [inner]:
+        if rest:
+            yield from values(one, rest)
+        else:
+            yield one
+
+
+def holds(found: Any, command: str) -> None:
+    """See whether it has what is promised."""
+    for path, kind in promised(command):
+        name, _, null = kind.partition(" or ")
+        for value in values(found, path):
+            assert null and value is None or isinstance(value, TYPES[name]), (command, path, value)
+            assert name != "number" or not isinstance(value, bool), (command, path, value)
+
+
+def test_every_field_that_scripts_are_promised_is_there(kiosk_file: Any, kiosk_unit: Any) -> None:
+    new = kiosk_file.folder / "new.yaml"
+    new.write_text(kiosk_file.but("0.8", "0.3"))
+    for words in (
+        ("apply", str(new), "--watch", "0.2"),
+        ("status",),
+        ("reload",),
+        ("audit", "verify"),
+        ("doctor",),
+        ("bugreport", "--out", str(kiosk_file.folder / "b.tar.gz")),
+    ):
+        done = kiosk_file.ctl(*words, "--json")
+        holds(json.loads(done.stdout), " ".join(word for word in words[:2] if word.isalpha()))
+    holds(json.loads(kiosk_file.ctl("audit", "tail", "-n", "1", "--json").stdout), "audit tail")
+    watching = [sys.executable, "-m", "kioskd.ctl", "--runtime-dir", str(kiosk_file.folder / "run"), "watch", "--json"]
+    with subprocess.Popen(watching, stdout=subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        holds(json.loads(watch.stdout.readline()), "watch")
+        watch.terminate()

@@ -364,3 +364,30 @@ def test_a_confirmation_that_would_end_before_it_is_asked_for_is_refused(kiosk_f
     done = kiosk_file.ctl("apply", path, "-c", str(kiosk_file.path), "--confirm-within", "10")
     assert done.returncode == 1 and "longer than the 15 s" in done.stderr
     assert kiosk_file.path.read_text() == kiosk_file.text
+
+
+def test_a_dry_run_wants_no_place_to_write_to(kiosk_file: Any) -> None:
+    """On a laptop, before there is a box: what it would do is told, and the folder is not asked for."""
+    nowhere = str(kiosk_file.folder / "none" / "kioskd.yaml")
+    path = new(kiosk_file, "0.8", "0.3")
+    looked = kiosk_file.ctl("apply", path, "--dry-run", "--json", "-c", nowhere)
+    assert looked.returncode == 0 and result(looked)["outcome"] == "dry run", looked.stdout + looked.stderr
+    assert any(row["key"] == "audio.volume" for row in result(looked)["changes"])
+    done = kiosk_file.ctl("apply", path, "--json", "-c", nowhere)
+    assert done.returncode == 1 and "there is no folder" in result(done)["reason"]
+
+
+def test_what_is_there_already_is_unchanged_also_where_no_kiosk_runs(kiosk_file: Any) -> None:
+    path = new(kiosk_file, "0.8", "0.3")
+    words = ("apply", path, "--json", "-c", str(kiosk_file.path))
+    assert result(kiosk_file.ctl(*words))["outcome"] == "written"
+    before = kiosk_file.path.stat()
+    for more in ((), ("--dry-run",)):
+        again = kiosk_file.ctl(*words, *more)
+        assert again.returncode == 0 and result(again)["outcome"] == "unchanged", again.stdout
+    assert kiosk_file.path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_dry_run_of_what_runs_already_says_so(kiosk_file: Any, kiosk_unit: Any) -> None:
+    looked = kiosk_file.ctl("apply", str(kiosk_file.path), "--dry-run", "--json")
+    assert looked.returncode == 0 and result(looked)["outcome"] == "unchanged"

@@ -161,3 +161,11 @@ def test_a_repair_that_does_not_end_is_a_sentence(monkeypatch: pytest.MonkeyPatc
 def test_without_a_daemon_nothing_is_mended(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "repair")
     assert code == 69 and "no kioskd serves" in err
+
+
+def test_a_second_repair_that_says_the_same_has_ended_too(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = iter([1, 1, 2])
+    told = "Nothing in /x had to be mended."
+    daemon = lambda **more: {"mended": told, "repairs": next(answers)}  # noqa: E731
+    assert ctl_audit.run(argparse.Namespace(verb="repair"), daemon, ctl.CtlError) == 0
+    assert told in capsys.readouterr().out

@@ -171,3 +171,26 @@ def test_of_a_long_timeline_the_end_is_sent(box: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(ctl_bugreport, "MOST_BYTES", 500)
     found = gathered(box)["timeline.jsonl"].text
     assert '"t": 999' in found and "Ada" not in found
+
+
+def test_what_the_doctor_says_stays_json_when_it_finds_something(box: Path) -> None:
+    """It ends with exit status 1 where something is wrong: on such a box the report is wanted."""
+    found = json.loads(gathered(box)["doctor.json"].text)
+    assert found["counts"]["fail"] >= 1
+
+
+def test_without_a_file_named_it_is_about_what_the_daemon_runs(
+    box: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def answer(*request: object) -> dict[str, object]:
+        asked.append(request)
+        return {"status": {"config": {"path": str(box / "kioskd.yaml")}}}
+
+    monkeypatch.setattr(ctl, "ask", answer)
+    assert ctl.main(["bugreport", "--out", str(box / "r.tar.gz")]) == 0
+    with tarfile.open(box / "r.tar.gz") as archive:
+        file = archive.extractfile("kioskd-bugreport/config-effective.yaml")
+        assert file is not None and "dialect: hydra" in file.read().decode()
+    assert len(asked) == 1 and "Keys are taken out" in capsys.readouterr().out

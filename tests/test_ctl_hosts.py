@@ -149,3 +149,26 @@ def test_the_file_is_found_among_words_that_look_like_it(tmp_path: Path, monkeyp
         words, _ = ctl_hosts.sent(arguments, arguments[-1])
         there = ctl.parser().parse_args(words)
         assert there.file == "-" and there.watch in (3.0, 15.0) and len(there.sha256) == 64
+
+
+def test_every_verb_runs_there(kiosk_file: Any, kiosk_unit: Any, sshd: Any) -> None:
+    new = kiosk_file.folder / "new.yaml"
+    new.write_text(kiosk_file.but("0.8", "0.3"))
+    for words, said in (
+        (("usage",), "today"),
+        (("audit", "verify"), "sound"),
+        (("reload",), "nothing changes"),
+        (("apply", str(new), "--dry-run"), "audio.volume: 0.8 -> 0.3"),
+        (("doctor",), "microphone"),
+        (("bugreport", "--out", str(kiosk_file.folder / "b.tar.gz")), "Keys are taken out"),
+    ):
+        done = sshd.kioskctl(*words)
+        assert done.returncode == (1 if words[0] == "doctor" else 0) and said in done.stdout, (words, done)
+    for words in (("say", "Hello"), ("mute",), ("unmute",), ("panel", "press", "talk"), ("panel", "release", "talk")):
+        assert sshd.kioskctl(*words).returncode == 0, words
+    assert "nothing to go back to" in sshd.kioskctl("rollback").stderr
+    with subprocess.Popen(
+        [sys.executable, "-m", "kioskd.ctl", "--host", "box", "watch", "--json"], env=sshd.env, stdout=subprocess.PIPE
+    ) as watch:
+        assert watch.stdout is not None and "kind" in json.loads(watch.stdout.readline())
+        watch.terminate()

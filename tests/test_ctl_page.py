@@ -28,6 +28,7 @@ WELL: dict[str, Any] = {
         {"name": "unlock_door", "class": "access", "allowed": True, "runs": 1},
         {"name": "boil", "class": "actuate", "allowed": False, "runs": 0},
     ],
+    "lockouts": [{"what": "unlock_door is locked", "for_s": 80.0}],
     "usage": {"sessions": 1, "turns": 12, "bytes_up": 1_234_567, "bytes_down": 0},
     "config": {"path": "/etc/kioskd/kioskd.yaml", "warnings": ["kioskd.yaml:3: talk.mode: it costs"]},
     "counters": {"ledger": {"unknown": ["unlock_door (call_7)"]}},
@@ -45,6 +46,7 @@ Front door: all is well
   session     none
   tools       unlock_door (access)
               boil (actuate, not allowed)
+              ! unlock_door is locked for another 1 min 20 s, after too many refusals; to end it: kioskctl unlock
   usage       1 session, 12 turns, 1.2 MB up, 0 kB down
   config      /etc/kioskd/kioskd.yaml
               ! kioskd.yaml:3: talk.mode: it costs

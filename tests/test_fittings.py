@@ -79,9 +79,31 @@ def test_a_machine_without_lines_is_a_sentence(tmp_path: Path) -> None:
         fitted.lines.close()
 
 
-def test_a_runtime_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    fitted = fit(config(tmp_path, relay("door", "GPIO27"), runtime=str(tmp_path / "none")))
-    assert fitted.lines is not None and "safe-state helper" in fitted.problems[0]
+def test_a_runtime_folder_that_is_not_there_is_a_sentence_about_each_relay_that_is_refused(tmp_path: Path) -> None:
+    """Killed in a pulse, nobody would release them: nothing moves without its net. The bell that calls people rings."""
+    door, gate = (dataclasses.replace(relay(name, pin), class_=kind) for name, pin, kind in RELAYS[:2])
+    bell = dataclasses.replace(relay(*RELAYS[2][:2]), class_="notify")
+    fitted = fit(config(tmp_path, door, gate, bell, runtime=str(tmp_path / "none")))
+    assert fitted.lines is not None
+    try:
+        assert set(fitted.relays) == {"bell"} and set(fitted.withheld) == {"door", "gate"}
+        assert fitted.problems == [*fitted.withheld.values()]
+        for name, sentence in fitted.withheld.items():
+            assert sentence.startswith(f"{name} is refused: ") and "lines.json cannot be written (No such" in sentence
+        assert fitted.lines.snapshot()["lines"]["GPIO27"]["value"] == 0, "it is held at rest all the same"
+    finally:
+        fitted.lines.close()
+
+
+RELAYS = (("door", "GPIO27", "access"), ("gate", "GPIO26", "actuate"), ("bell", "GPIO25", "notify"))
+
+
+def test_facts_that_cannot_be_put_in_their_place_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / FACTS).mkdir()
+    (tmp_path / FACTS / "in the way").touch()
+    door = dataclasses.replace(relay("door", "GPIO27"), class_="access")
+    fitted = fit(config(tmp_path, door))
+    assert fitted.lines is not None and fitted.relays == {} and "lines.json" in fitted.withheld["door"]
     fitted.lines.close()
 
 

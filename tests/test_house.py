@@ -164,7 +164,18 @@ def test_the_tests_mirror_the_modules() -> None:
     found = {path.relative_to(tests) for path in tests.rglob("test_*.py")}
     extra = {
         Path(f"test_{name}.py")
-        for name in ("house", "scripts", "benchmarks", "fuzz", "faults", "torture", "appliance", "attacks")
+        for name in (
+            "house",
+            "scripts",
+            "benchmarks",
+            "fuzz",
+            "faults",
+            "torture",
+            "appliance",
+            "attacks",
+            "package",
+            "ansible",
+        )
     }
     # How faults end is proven beside the room that they strike, whatever module that is.
     extra |= {path for path in found if path.stem.startswith("test_faults_")}

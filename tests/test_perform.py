@@ -17,6 +17,7 @@ SAMPLES: dict[str, object] = {
     "number": 1,
     "heard": True,
     "reason": "why",
+    "why": "muted",
     "greet": True,
     "key": KEY,
     "output": "{}",

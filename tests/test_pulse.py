@@ -55,6 +55,21 @@ async def settled(house: House, part: str, state: PartState) -> None:
         await asyncio.sleep(0.01)
 
 
+def test_ready_does_not_say_that_all_is_well_while_another_configuration_runs(tmp_path: Path) -> None:
+    async def main() -> str:
+        source = Source("kiosk.yaml", (), running="last good", problem="line 7 is wrong")
+        house = House(config(tmp_path), source, asyncio.get_running_loop().time(), set())
+        told: list[str] = []
+        try:
+            await house.open()
+            told.append(house.pulse.sentence())  # before the loop has turned, as READY was
+        finally:
+            await house.close()
+        return told[0]
+
+    assert "line 7 is wrong" in asyncio.run(main())
+
+
 def test_a_house_that_moves_feeds_the_watchdog(tmp_path: Path) -> None:
     async def play(house: House) -> tuple[bool, int]:
         await settled(house, "capture", PartState.RUNNING)

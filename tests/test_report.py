@@ -7,6 +7,7 @@ import dataclasses
 import json
 import random
 import re
+import time
 import wave
 from pathlib import Path
 from typing import Any, Awaitable, Callable
@@ -92,6 +93,19 @@ def test_mute_and_unmute(tmp_path: Path) -> None:
         return seen
 
     assert in_house(tmp_path, play) == [True, False]
+
+
+def test_the_owner_sees_a_lock_out_and_ends_it(tmp_path: Path) -> None:
+    async def play(house: House) -> list[object]:
+        house.machine.state.locks[""] = time.monotonic() + 300
+        seen = [report.status(house)["lockouts"], report.changes(house)["unlock"]({"uid": 1000})]
+        while house.machine.state.locks:
+            await asyncio.sleep(0.01)
+        return [*seen, report.status(house)["lockouts"]]
+
+    before, answer, after = in_house(tmp_path, play)
+    assert before[0]["what"] == "all tools that move something are locked" and 290 < before[0]["for_s"] <= 300
+    assert answer["ended"][0]["what"] == before[0]["what"] and after == []
 
 
 def test_a_recording_that_is_not_allowed_is_refused_with_what_to_write(tmp_path: Path) -> None:

@@ -154,6 +154,15 @@ def test_an_inventory_with_a_mistake_reaches_no_box(tmp_path: Path, lines: str, 
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("name", "said"), [("none.txt", "No such file"), ("folder", "Is a directory")])
+def test_an_inventory_that_cannot_be_read_is_a_sentence(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "folder").mkdir()
+    command = [str(ROOT / "scripts" / "push-config"), str(tmp_path / name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and done.stderr.startswith(f"push-config: {tmp_path / name} cannot be read: {said}")
+    assert "Errno" not in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_box_without_its_file_is_not_reached(tmp_path: Path) -> None:
     (tmp_path / "boxes.txt").write_text("anna@box.example\n")
     command = [str(ROOT / "scripts" / "push-config"), str(tmp_path / "boxes.txt"), "--json"]

@@ -14,7 +14,10 @@ from kioskd.config.means import Means, means
 from kioskd.config.goods import Goods
 from kioskd.core import calls, codes, confirmation, lockout, machine, policy
 from kioskd.core import confirm_events as ce
+from kioskd.core.events import ToolAsked
+from kioskd.core.house_events import Suspended
 from kioskd.core.policy import Decision, Verdict
+from kioskd.core.words import CallKey
 from torture import apply
 from torture.door import play
 from torture.lives import World, look, wrongs, wrongs_after
@@ -174,6 +177,25 @@ def test_a_press_from_before_the_question_would_be_noticed(monkeypatch: pytest.M
     monkeypatch.setattr(machine, "TIMERS", {**machine.TIMERS, "hold": held_to_talk, "refused": held_to_talk})
     assert finds("no new press was held")
     assert lockout.ALL == ""
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_relay_that_waits_and_is_not_called_back_would_be_noticed(
+    broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broken:
+        monkeypatch.setattr(calls, "recall", lambda s, call, decision: None)
+    for seed in range(100):
+        kiosk = play(seed, 0)
+        key = CallKey("e", "s1", "c1")
+        kiosk.step(ToolAsked(key, "call_lift", "{}"))
+        kiosk.write()
+        if kiosk.running:
+            break
+    assert [tool for _, tool in kiosk.running] == ["call_lift"]
+    kiosk.step(Suspended(60.0))
+    assert bool(kiosk.last_word(key)) is not broken
+    assert ["a relay that waited was let go" in fault for fault in kiosk.oracle.faults] == [True] * broken
 
 
 def test_the_judge_of_the_ledger_can_tell_what_must_not_be(tmp_path: Path) -> None:

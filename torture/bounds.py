@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import queue
-import resource
 import signal
 import subprocess
 import sys
@@ -27,18 +26,16 @@ from kioskd.lines.fuse import GRACE_S
 from kioskd.lines.lines import HANGS_S
 from kioskd.pulse import BEAT_S
 from torture.caller import Caller
+from torture.memory import NotHad, no_memory, oom
 from torture.strikes import (
     FROZEN_MS,
     GONE_MS,
     LATE_MS,
-    SHORT_MS,
     Row,
     begin,
     cut,
     ever_on,
     outlast,
-    pulsing,
-    released,
     row,
     sent,
 )
@@ -51,6 +48,8 @@ ASK_S = 0.02
 HUNG_MS = 500.0
 # ExecStopPost alone: what TimeoutAbortSec leaves of the second that a frozen process has.
 HELPS, HELP_MS = 9, 500.0
+# sysexits.h: it cannot be had now, and nothing is wrong.
+EX_TEMPFAIL = 75
 
 
 # -- the start -----------------------------------------------------------------------------------
@@ -103,50 +102,6 @@ def unready(caller: Caller) -> Row:
         return Row("starting", about, round((unit.safe_at - at) * 1000, 1), GONE_MS, moved == 0, {"moved": moved})
 
 
-# -- memory --------------------------------------------------------------------------------------
-
-
-def exhaust(unit: Unit) -> float:
-    """Not a byte of address space more: each allocation that needs some fails."""
-    pages = int(Path(f"/proc/{unit.process.pid}/statm").read_text().split()[0])
-    size = pages * resource.getpagesize()
-    at = time.monotonic()
-    resource.prlimit(unit.process.pid, resource.RLIMIT_AS, (size, size))
-    return at
-
-
-def no_memory(caller: Caller) -> Row:
-    """A pulse that begins when memory has ended."""
-    with Unit(caller.url, pulse_ms=SHORT_MS) as unit:
-        first, second = pulsing(unit, caller)
-        exhaust(unit)
-        on_ms = (released(unit, first.at) - min(first.at, second.at)) * 1000
-        about = "no more memory can be had during a pulse (RLIMIT_AS): it ends on time all the same"
-        lives = unit.process.poll() is None
-        return row("no_memory", about, on_ms, SHORT_MS + LATE_MS, pulse_ms=SHORT_MS, daemon_lives=lives)
-
-
-def oom(cgroup: Path) -> Callable[[Caller], Row]:
-    """The kernel's own OOM killer, in a memory cgroup (v2) that may be made below ``cgroup``."""
-
-    def blow(unit: Unit) -> float:
-        children = cgroup / "cgroup.subtree_control"
-        if "memory" not in children.read_text().split():
-            children.write_text("+memory")
-        mine = cgroup / f"kioskd-bounds-{unit.process.pid}"
-        mine.mkdir()
-        (mine / "cgroup.procs").write_text(str(unit.process.pid))
-        at = time.monotonic()
-        if (mine / "memory.swap.max").exists():  # not every kernel counts swap
-            (mine / "memory.swap.max").write_text("0")
-        (mine / "memory.max").write_text("1M")  # far below what it uses: the kernel kills at once
-        unit.await_over()
-        mine.rmdir()
-        return at
-
-    return cut("oom", "killed by the kernel, which has no memory left (MemoryMax)", blow)
-
-
 # -- the helper by itself ------------------------------------------------------------------------
 
 
@@ -183,6 +138,7 @@ def cases(watchdog_s: float, cgroup: Path | None) -> Mapping[str, Callable[[Call
         "segfault": cut("segfault", "SIGSEGV", sent(signal.SIGSEGV)),
         "kill": cut("kill", "SIGKILL", sent(signal.SIGKILL)),
         "no_memory": no_memory,
+        "oom": oom(cgroup),
         "blocked": outlast("blocked", "the event loop stands still", LATE_MS, "block"),
         "spinning": outlast("spinning", "the event loop calculates for ever", LATE_MS, "spin"),
         "hung": outlast("hung", "the thread that would release the line hangs in its driver", hung_ms, "stuck", False),
@@ -192,39 +148,53 @@ def cases(watchdog_s: float, cgroup: Path | None) -> Mapping[str, Callable[[Call
             "seized", "a library keeps the interpreter", usr1, frozen_ms, fault="seize", watchdog_s=watchdog_s
         ),
     }
-    return found if cgroup is None else {**found, "oom": oom(cgroup)}
+    return found
 
 
 def measure(names: list[str], watchdog_s: float, cgroup: Path | None = None) -> Iterator[Row]:
-    """Take these, one after the other; all without a name."""
+    """Take these, one after the other; all without a name. One that cannot be had here is a row without a figure."""
     known = cases(watchdog_s, cgroup)
     for name in names or known:
         with Caller() as caller:
-            yield known[name](caller)
+            try:
+                yield known[name](caller)
+            except NotHad as error:
+                yield Row(name, f"not measured: {error}", None, None, None, {})
 
 
 def arguments(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The verb on the command line."""
     verb = doors.add_parser("bounds", help="how long a line stays on, whatever goes wrong: every bound measured")
-    verb.add_argument("names", nargs="*", metavar="NAME", help="only these: " + ", ".join((*cases(1.0, None), "oom")))
+    verb.add_argument("names", nargs="*", metavar="NAME", help="only these: " + ", ".join(cases(1.0, None)))
     verb.add_argument("--json", action="store_true", help="for scripts")
     verb.add_argument("--watchdog", type=float, metavar="S", help="instead of the unit's WatchdogSec")
-    verb.add_argument("--cgroup", type=Path, metavar="DIR", help="a memory cgroup (v2) of yours, for oom")
+    verb.add_argument(
+        "--cgroup", type=Path, metavar="DIR", help="a memory cgroup of yours, for oom; default: the machine's own"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """The command; 0: every bound was kept."""
+    """The command; 0: every bound was kept, 75: one of them cannot be measured here."""
     watchdog_s = seconds("WatchdogSec") if options.watchdog is None else options.watchdog
     unknown = set(options.names) - set(cases(watchdog_s, options.cgroup))
     if unknown:
-        print(f"no such bound: {', '.join(sorted(unknown))} (oom wants --cgroup DIR)", file=sys.stderr)
+        print(f"no such bound: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     rows = []
     for one in measure(options.names, watchdog_s, options.cgroup):
         rows.append(one)
         if not options.json:
-            verdict = "ok" if one.ok else "OVER"
-            print(f"{one.name:<10} {one.ms:>9,.1f} of {one.bound_ms:>9,.1f} ms  {verdict:<5} {one.about}", flush=True)
+            print(line(one), flush=True)
     if options.json:
         print(json.dumps([{**asdict(one), "machine": machine(), "uid": os.getuid()} for one in rows], indent=2))
-    return 0 if all(one.ok for one in rows) else 1
+    if any(one.ok is False for one in rows):
+        return 1
+    return EX_TEMPFAIL if any(one.ok is None for one in rows) else 0
+
+
+def line(one: Row) -> str:
+    """A row for people."""
+    if one.ms is None or one.bound_ms is None:
+        return f"{one.name:<10} {one.about}"
+    verdict = "ok" if one.ok else "OVER"
+    return f"{one.name:<10} {one.ms:>9,.1f} of {one.bound_ms:>9,.1f} ms  {verdict:<5} {one.about}"

@@ -8,6 +8,7 @@ import time
 from typing import Callable
 
 from kioskd.config.sections import Audio, Config, Talk
+from kioskd.core import action_events as ac
 from kioskd.core import effects as ef
 from kioskd.core import events as ev
 from kioskd.core import house_events as he
@@ -36,6 +37,7 @@ class Kiosk:
         self.known: set[CallKey] = set()  # to the ledger
         self.looks: list[CallKey] = []
         self.running: list[tuple[CallKey, str]] = []
+        self.words: dict[CallKey, str] = {}  # the last one about each call
         self.witnesses = Witnesses()
         self.sessions = 0
         self.ids = 0
@@ -54,6 +56,8 @@ class Kiosk:
                 self.commits.append(effect.key)
             elif isinstance(effect, ef.RecordOutcome):
                 self.known.add(effect.key)
+            elif isinstance(effect, ef.LastWord):
+                self.words[effect.key] = effect.why
             elif isinstance(effect, ef.LookAround):
                 self.looks.append(effect.key)
             elif isinstance(effect, ef.RunAction):
@@ -180,10 +184,19 @@ class Kiosk:
         """The relay moves, and its action ends."""
         if self.running:
             key, tool = self.running.pop(0)
+            if self.chance.random() < 0.3 and (why := self.last_word(key)):
+                self.step(ev.ActionEnded(key, False, "", "", why))
+                return
             self.step(ev.RelaySwitched(tool, True, self.now))
             self.wait(0.1)
             self.step(ev.RelaySwitched(tool, False, self.now))
             self.step(ev.ActionEnded(key, self.chance.random() < 0.9, "{}", "", ""))
+
+    def last_word(self, key: CallKey) -> str:
+        """The relay has waited for others, and asks; or it has been called back already."""
+        if not self.words.get(key):
+            self.step(ac.MoveAsked(key))
+        return self.words.get(key, "")
 
     def trouble(self) -> None:
         """Mute, a lost session, a sleep, a clock, the doctor, the end."""

@@ -84,6 +84,13 @@ def spin(house: House) -> None:
         pass
 
 
+def hungry(house: House) -> None:
+    """It asks for memory for good, and uses it."""
+    hoard = []
+    while True:
+        hoard.append(bytearray(b"x") * (1 << 20))
+
+
 def seize(house: House) -> None:
     """A library keeps the interpreter for good: no thread of the process runs any more."""
     ctypes.PyDLL(None).sleep(3600)
@@ -128,7 +135,7 @@ def unready() -> None:
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    **{blow.__name__: on_signal(blow) for blow in (crash, block, spin, seize)},
+    **{blow.__name__: on_signal(blow) for blow in (crash, block, spin, hungry, seize)},
     "stuck": stuck,
     "deaf": deaf,
     "unready": unready,

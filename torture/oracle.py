@@ -46,6 +46,8 @@ class Story:
     runs: int = 0
     held_ok_at: float | None = None  # when its interlocks were last read and held
     void: bool = False  # cancelled by the world since it was asked
+    back: bool = False  # ... when it had begun, and its relay had not been energised yet
+    moved: bool = False  # a relay of this tool was energised since
     ended: bool = False  # its outcome was recorded
     again: bool = False  # its id had been used before
     yes_at: float | None = None  # people elsewhere said yes to it
@@ -96,6 +98,9 @@ class Oracle:
             self.stories[event.key].held_ok_at = None if event.problem else now
         elif isinstance(event, ev.IntentCommitted) and event.key in self.stories:
             self.stories[event.key].fresh |= event.fresh
+        elif isinstance(event, ev.RelaySwitched) and event.on:
+            for story in self.stories.values():
+                story.moved |= story.tool == event.name and story.runs > 0
         elif isinstance(event, ce.StaffAnswered) and event.key == self.asking and event.key in self.stories:
             self._said(self.stories[event.key], event.ok, now)
         else:
@@ -118,12 +123,20 @@ class Oracle:
                 self._commits(effect, now)
             elif isinstance(effect, ef.RunAction):
                 self._runs(effect)
+            elif isinstance(effect, ef.LastWord) and not effect.why and effect.key in self.stories:
+                self._let_go(effect.key)
             elif isinstance(effect, ef.RecordOutcome) and effect.key in self.stories:
                 self.stories[effect.key].ended = True
             elif isinstance(effect, (cf.AskStaff, cf.ForgetStaff)):
                 self.asking = effect.key if isinstance(effect, cf.AskStaff) else None
             elif isinstance(effect, cf.CheckCode) and self.entries.too_many(effect, now):
                 self._wrong(effect.key, "one more code was compared than may be")
+
+    def _let_go(self, key: CallKey) -> None:
+        """A relay that has waited may be energised, says the machine."""
+        story = self.stories[key]
+        if story.ended or (story.back and not story.moved) or self.stopped or self.soft_mute or self.hard_mute:
+            self._wrong(key, "a relay that waited was let go after a cancel, or while muted")
 
     def _mute(self, event: ev.MuteAsked | ev.MuteSwitched) -> None:
         if isinstance(event, ev.MuteAsked):
@@ -137,6 +150,8 @@ class Oracle:
         for key, story in self.stories.items():
             if which(key) and not story.runs:
                 story.void = True
+            elif which(key):
+                story.back = True
 
     def _wrong(self, key: CallKey, why: str) -> None:
         self.faults.append(f"{key} ({self.stories[key].tool if key in self.stories else '?'}): {why}")

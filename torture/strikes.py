@@ -25,13 +25,13 @@ RELEASED_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One bound. ``ms`` is what was measured, ``bound_ms`` the most it may be."""
+    """One bound. ``ms`` is what was measured, ``bound_ms`` the most it may be; None: it cannot be had here."""
 
     name: str
     about: str
-    ms: float
-    bound_ms: float
-    ok: bool
+    ms: float | None
+    bound_ms: float | None
+    ok: bool | None
     detail: Mapping[str, Any]
 
 

@@ -13,6 +13,7 @@ from kioskd.actions import hands
 from kioskd.actions.crew import Crew, Job
 from kioskd.actions.hands import Hand, Workshop
 from kioskd.actions.interlocks import Interlocks
+from kioskd.actions.lastword import Words
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.outcome import Outcome, failed
 from kioskd.actions.ration import Folded, Ration
@@ -55,6 +56,7 @@ class Actions:
         read_secret: reads a secret's text; called in a worker thread.
         contacts: by pin, for interlocks.
         courier: the broker of the house, where there is one; started and stopped by whoever made it.
+        withheld: by tool name, a sentence why it is not done, though it could be.
         workers: threads for sensors and staff together. Each relay has its own.
     """
 
@@ -70,6 +72,7 @@ class Actions:
         workers: int = 2,
         contacts: Mapping[str, InputLine] | None = None,
         courier: Courier | None = None,
+        withheld: Mapping[str, str] | None = None,
     ) -> None:
         self._ledger = ledger
         self._post = post
@@ -97,10 +100,12 @@ class Actions:
             self._crews.append(self._lookout)
         self._hands: dict[str, Hand] = {}
         self._missing: dict[str, str] = {}
+        self._trials = {tool.name for tool in tools if tool.dry_run}
+        self._words = Words(post)
         given = (relays, inputs, post, kiosk_name, read_secret, self._stopping, self._workers)
-        self._shop = Workshop(*given, own_crew=self._own_crew, relays=self._relays, courier=courier)
+        self._shop = Workshop(*given, self._own_crew, self._relays, self._words, courier)
         for tool in tools:
-            self._prepare(tool)
+            self._prepare(tool, (withheld or {}).get(tool.name, ""))
         hands.pair(self._shop, tools)
         # A process that ends without ``stop`` would freeze the relay threads in the middle of a pulse.
         atexit.register(self.halt)
@@ -193,10 +198,15 @@ class Actions:
         if hand is None:
             self._end(key, failed(self._missing.get(tool, f"there is no tool {tool}.")))
             return
+        self._words.open(key)
         do = hand.do
         job = Job(tool, lambda: do(key, arguments), lambda outcome: self._end(key, outcome), hand.bound_s)
         if not hand.crew.submit(job):
             self._end(key, failed(f"{tool} cannot be run now: kioskd is ending, or far too much is waiting."))
+
+    def last_word(self, key: CallKey, why: str) -> None:
+        """Whether the relay of this run may still be energised: empty, or why not. Too late for one that has been."""
+        self._words.say(key, why)
 
     def halt(self) -> None:
         """Release every relay at once, and energise none again, also for what was asked before. Any thread."""
@@ -231,8 +241,14 @@ class Actions:
             "ledger": self._ledger.snapshot(),
         }
 
+    @property
+    def unfit(self) -> dict[str, str]:
+        """By tool, why it cannot be done since the start; not what is on trial, which is not to be done. Any thread."""
+        return {name: why for name, why in self._missing.items() if name not in self._trials}
+
     def _end(self, key: CallKey, outcome: Outcome) -> None:
         """Any thread."""
+        self._words.close(key)
         with self._lock:
             if key in self._keys:
                 self._keys[key] = True
@@ -241,8 +257,12 @@ class Actions:
 
     # -- the kinds -------------------------------------------------------------------------------
 
-    def _prepare(self, tool: Tool) -> None:
+    def _prepare(self, tool: Tool, withheld: str) -> None:
         """Make the tool's hand; a tool that cannot be made is missing, with its reason, and the others work."""
+        if withheld:
+            self._missing[tool.name] = withheld
+            log.error("%s", withheld)
+            return
         if tool.dry_run:
             self._missing[tool.name] = f"{tool.name} is on trial (dry_run): it moves nothing."
             return

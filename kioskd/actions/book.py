@@ -31,6 +31,7 @@ class Book:
     Attributes:
         doubt: a sentence: texts that were read are none, so what ran and what is locked may be remembered wrongly.
         mended: a sentence about the last repair.
+        repairs: how many there were.
         renewed: a sentence: why this ledger does not hold what came before.
         unknowns: what was about to move when the process before this one ended.
 
@@ -52,6 +53,7 @@ class Book:
         self.renewed = ""
         self.doubt = ""
         self.mended = ""
+        self.repairs = 0
 
     def opened(self) -> Store:
         """The file, open."""
@@ -117,16 +119,22 @@ class Book:
         self.endings.write(self.opened())
 
     def repair(self) -> None:
-        """Make every text of the file readable; the file as it was is kept aside, and the trail tells of it."""
+        """Make every text of the file readable; the file as it was is kept aside, and the trail tells of it. Where all
+        are, nothing is done."""
         from kioskd.actions.aside import free_name, keep_few
 
         store, aside = self.opened(), free_name(self._path)
+        if not store.unreadable():
+            self.doubt, self.mended = "", f"Nothing in {self._path} had to be mended."
+            self.repairs += 1
+            return
         store.copy_to(aside)
         keep_few(self._path)
         rows = store.mend()
         self.trail.append("repaired", {"rows": rows, "kept": aside.name})
         self.doubt = ""
         self.mended = f"{rows} rows were made readable; the ledger as it was lies in {aside}."
+        self.repairs += 1
         log.warning("ledger: %s", self.mended)
 
     def prove(self) -> None:

@@ -68,12 +68,13 @@ def _relay(shop: Workshop, tool: Tool) -> Hand:
     argument = action.seconds_from
 
     def pulse(key: CallKey, arguments: Mapping[str, object]) -> Outcome:
+        word = shop.words.of(key)
         if argument is None:
-            return relay.pulse()
+            return relay.pulse(word=word)
         seconds = arguments.get(argument)
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
             return failed(f"argument '{argument}' must be a number of seconds")
-        return relay.pulse(float(seconds))
+        return relay.pulse(float(seconds), word)
 
     return Hand(pulse, crew, _bound_s(tool))
 
@@ -161,12 +162,16 @@ def _http(shop: Workshop, tool: Tool) -> Hand:
 
 
 def _program(shop: Workshop, tool: Tool) -> Hand:
-    from kioskd.actions.program import Program
+    from kioskd.actions.delegate import START_S, Delegate, runner_socket
 
     action = tool.action.program
     assert action is not None
-    program = Program(tool.name, action, shop.stopping.is_set)
-    return Hand(program.run, shop.own_crew(f"kioskd-program-{tool.name}"), _bound_s(tool))
+    crew, bound_s = shop.own_crew(f"kioskd-program-{tool.name}"), _bound_s(tool)
+    if path := runner_socket():
+        return Hand(Delegate(tool.name, action, shop.stopping.is_set, path).run, crew, bound_s + START_S)
+    from kioskd.actions.program import Program
+
+    return Hand(Program(tool.name, action, shop.stopping.is_set).run, crew, bound_s)
 
 
 def _housework(shop: Workshop, tool: Tool) -> Hand:

@@ -121,8 +121,9 @@ class Ledger:
         return self._put(Repair())
 
     def trail(self) -> dict[str, object]:
-        """See ``Trail.told``; ``doubt`` and ``mended``: see ``Book``."""
-        return {**self._book.trail.told(), "doubt": self._book.doubt, "mended": self._book.mended}
+        """See ``Trail.told``; ``doubt``, ``mended`` and ``repairs``: see ``Book``."""
+        book = self._book
+        return {**book.trail.told(), "doubt": book.doubt, "mended": book.mended, "repairs": book.repairs}
 
     def unknowns(self) -> tuple[Unknown, ...]:
         """What was about to move when the process before this one ended: reported, never tried again."""

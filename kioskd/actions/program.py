@@ -50,8 +50,8 @@ class Program:
     def __init__(self, name: str, action: ProgramAction, stopping: Callable[[], bool]) -> None:
         if action.user is not None and not may_change_user():
             raise ValueError(
-                f"kioskd may not become {action.user}: with systemctl edit kioskd, add below [Service] "
-                "AmbientCapabilities=CAP_SETUID CAP_SETGID CAP_KILL, and the same to CapabilityBoundingSet="
+                f"kioskd may not become {action.user}: run it under systemd, where kioskd-tool@.service does "
+                "that (docs/units.md), or take user: out"
             )
         self._name = name
         self._action = action

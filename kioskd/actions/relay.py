@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Callable
 
+from kioskd.actions.lastword import Word
 from kioskd.actions.outcome import Outcome, failed
 from kioskd.core.events import PartChanged, RelaySwitched
 from kioskd.core.ports import Post, RelayLine
@@ -25,6 +26,7 @@ STUCK_PAUSE_S = 2.0
 LOCK_S = 0.2
 # The bound of ``longest_on_ms`` in the configuration, held here once more.
 LONGEST_ON_S = 600.0
+ENDING = "kioskd is ending; nothing moves any more."
 # Of all relays: whether two may be on together is decided by one of them at a time. Held for microseconds.
 _CLAIMS = threading.Lock()
 
@@ -62,9 +64,10 @@ class Relay:
         self._min_gap_s = min_gap_s
         self._post = post
         self._clock = clock
-        # Asked when its rivals have been waited for, in the thread that pulses: empty, or why it must not be on.
+        # Its contacts, read right before it is energised, in the thread that pulses: empty, or why it must not be on.
         self.last_word: Callable[[], str] = str
         self._stopping = threading.Event()
+        self._word: Word | None = None  # about the pulse that goes on, or the last one
         self._longest_s = longest_s
         self._rivals: dict[Relay, float] = {}  # never on together with this one, and how long apart
         self._off_at: float | None = None
@@ -87,18 +90,23 @@ class Relay:
         for one, rival in ((self, other), (other, self)):
             one._rivals[rival] = max(apart_s, one._rivals.get(rival, 0.0))
 
-    def pulse(self, seconds: float | None = None) -> Outcome:
+    def pulse(self, seconds: float | None = None, word: Word | None = None) -> Outcome:
         """Energise, wait, release. Blocks for ``seconds`` (None: ``pulse_s``), and before that until its rivals have
-        been off for long enough; runs in a thread of this relay's own, so that the pulse ends on time whatever the
-        loop or another action does. The line has a thread that releases it if this one is held up (lines/fuse.py)."""
+        been off for long enough; meanwhile ``word`` may call it back, and is asked at the end of that wait.
+
+        Runs in a thread of this relay's own, so that the pulse ends on time whatever the loop or another action does.
+        The line has a thread that releases it if this one is held up (lines/fuse.py).
+        """
         pulse_s = self._pulse_s if seconds is None else seconds
         refusal = self._claim(pulse_s)
         if refusal:
             self.refused += 1
             return failed(refusal)
         cut_short = False
+        word = Word() if word is None else word
+        self._word = word
         try:
-            trouble = self._alone() or self._energise()
+            trouble = self._alone(word) or self._energise(word)
             if not trouble:
                 cut_short = self._stopping.wait(pulse_s)
         finally:
@@ -117,6 +125,9 @@ class Relay:
     def stop(self) -> None:
         """Release at once, and never energise again. Any thread; idempotent."""
         self._stopping.set()
+        word = self._word
+        if word is not None:
+            word.say(ENDING)
         got = self._line_lock.acquire(timeout=LOCK_S)
         try:
             self._release()
@@ -141,7 +152,7 @@ class Relay:
         now = self._clock()
         with _CLAIMS:
             if self._stopping.is_set():
-                return "kioskd is ending; nothing moves any more."
+                return ENDING
             if self._running:
                 return f"{self._name} is being pulsed already."
             if self._last_at is not None and not now - self._last_at >= self._min_gap_s:
@@ -153,26 +164,34 @@ class Relay:
             self._last_at = now
             return ""
 
-    def _alone(self) -> str:
-        """Wait until the rivals have been off for long enough, and see that they are; else a sentence.
+    def _alone(self, word: Word) -> str:
+        """Wait until the rivals have been off for long enough, and see that they are; else a sentence. Who has waited
+        asks whether it may still be.
 
         This relay is taken by now, so none of them can be energised meanwhile.
         """
+        waited = False
         for rival, apart_s in self._rivals.items():
             left_s = 0.0 if rival._off_at is None else rival._off_at + apart_s - self._clock()
-            if left_s > 0.0:
-                self._stopping.wait(left_s)
+            if left_s > 0.0 and not self._stopping.is_set():
+                word.pause(left_s)
+                waited = True
+        refusal = word.back or (word.may_move() if waited else "")
+        if refusal:
+            return refusal
         for rival in self._rivals:
             if rival._reads_on(otherwise=True):
                 return f"{rival._name} reads energised, or cannot be read; {self._name} is never on together with it."
         return self.last_word() if self._rivals else ""
 
-    def _energise(self) -> str:
+    def _energise(self, word: Word) -> str:
         trouble = ""
         with self._line_lock:
             # Asked inside the lock: after ``stop`` has released the line, nobody may energise it again.
             if self._stopping.is_set():
-                return "kioskd is ending; nothing moves any more."
+                return ENDING
+            if word.back:
+                return word.back
             try:
                 self._line.on()
             except OSError as error:

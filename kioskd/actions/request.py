@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Callable, Mapping
 
+from kioskd.actions.jobs import once
 from kioskd.actions.outcome import Outcome, failed
 from kioskd.actions.summons import LONGEST_SAY, line
 from kioskd.actions.web import Reply, WebError, Wish, ask, unsafe
@@ -73,8 +74,7 @@ class Request:
         if with_body:
             headers["Content-Type"] = "application/json"
         if self._action.method != "GET":
-            # A call id comes from the service that speaks: made safe for a header.
-            headers["Idempotency-Key"] = json.dumps(str(key))[:300]
+            headers["Idempotency-Key"] = once(key)
         return headers | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def _told(self, reply: Reply, token: str) -> Outcome:

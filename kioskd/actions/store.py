@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 from kioskd.actions.aside import sync_directory
 from kioskd.actions.chain import Head
@@ -194,6 +194,12 @@ class Store:
         finally:
             copy.close()
 
+    def unreadable(self) -> int:
+        """How many rows have a text that is none."""
+        self._db.create_function("odd", 1, _is_odd, deterministic=True)
+        counted = (f"SELECT count(*) FROM {table} WHERE {_any_odd(columns)}" for table, columns in _TEXTS.items())
+        return sum(int(self._db.execute(sql).fetchone()[0]) for sql in counted)
+
     def mend(self) -> int:
         """Make every text readable again, all at once or none; how many rows were not. Used-up ids stay used up."""
         self._db.create_function("odd", 1, _is_odd, deterministic=True)
@@ -203,8 +209,7 @@ class Store:
         try:
             for table, columns in _TEXTS.items():
                 sets = ", ".join(f"{name} = readable(CAST({name} AS BLOB))" for name in columns)
-                odd = " OR ".join(f"odd(CAST({name} AS BLOB))" for name in columns)
-                rows += self._db.execute(f"UPDATE OR REPLACE {table} SET {sets} WHERE {odd}").rowcount
+                rows += self._db.execute(f"UPDATE OR REPLACE {table} SET {sets} WHERE {_any_odd(columns)}").rowcount
             self._db.execute("COMMIT")
         except sqlite3.Error:
             if self._db.in_transaction:
@@ -258,6 +263,10 @@ def read_head(path: str) -> Head | None:
     finally:
         db.close()
     return Head(*row) if row and isinstance(row[0], int) else None
+
+
+def _any_odd(columns: Iterable[str]) -> str:
+    return " OR ".join(f"odd(CAST({name} AS BLOB))" for name in columns)
 
 
 def _is_odd(raw: bytes | None) -> bool:

@@ -5,11 +5,11 @@ No redirect is followed. The receiver can tell a repetition by ``answer_id``, an
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from typing import Callable
 
+from kioskd.actions.jobs import once
 from kioskd.actions.summons import Summons, Taken, read_answer
 from kioskd.actions.web import Wish, ask, unsafe, WebError
 from kioskd.config.action import StaffAction, webhook_s
@@ -67,9 +67,7 @@ class Webhook:
             token = bearer(self._token, f"the token for {self._name}", TOKEN_KEY)
         except ValueError as error:
             return Taken(str(error))
-        # A call id is unique within its session only. It comes from the service, so it is made safe for a header.
-        once = json.dumps(str(summons.key))[:300]
-        headers = {"Content-Type": "application/json", "Idempotency-Key": once} | (
+        headers = {"Content-Type": "application/json", "Idempotency-Key": once(summons.key)} | (
             {"Authorization": f"Bearer {token}"} if token else {}
         )
         taken = self._until_taken(summons.body(), headers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Mapping
 
 from kioskd.actions.crew import Crew
+from kioskd.actions.lastword import Words
 from kioskd.actions.outcome import Outcome
 from kioskd.actions.relay import Relay
 from kioskd.config.sections import SecretRef
@@ -48,6 +49,7 @@ class Workshop:
         workers: threads that all kinds share which may wait for one another.
         own_crew: one thread of its own, under this name; more of them by a second argument.
         relays: every relay that was made, by tool name.
+        words: what the machine says about each run that goes on.
         courier: the broker of the house, where there is one.
         renames: who is told when the kiosk gets another name.
     """
@@ -61,6 +63,7 @@ class Workshop:
     workers: Crew
     own_crew: Callable[..., Crew]
     relays: dict[str, Relay]
+    words: Words
     courier: Courier | None = None
     renames: list[Callable[[str], None]] = field(default_factory=list)
 

@@ -6,6 +6,7 @@ import ssl
 from typing import Callable, Iterator, Mapping, Sequence
 
 from kioskd.checkup.road import HOPS, Walk
+from kioskd.config.addresses import is_loopback
 from kioskd.core.finding import Finding, fail, ok, unknown, warn
 
 DAY_S = 86_400.0
@@ -22,10 +23,13 @@ WHERE: Mapping[str, str] = {
     "tls": "TLS fails",
     "answer": "it does not answer",
 }
+# Nothing stands between this machine and itself: there it is the service that does not run.
+HERE = "it runs on this device: systemctl status kioskd-voice.socket kioskd-voice; journalctl -u kioskd-voice -e"
+THERE = "see docs/network.md; a firewall? curl -v https://{} from this box"
 Explain = Callable[[Exception], str]
 
 
-def told(name: str, walks: Sequence[Walk], wall_s: float, explain: Explain) -> Iterator[Finding]:
+def told(name: str, walks: Sequence[Walk], wall_s: float, explain: Explain, host: str = "HOST") -> Iterator[Finding]:
     """All findings about one service.
 
     Args:
@@ -33,11 +37,12 @@ def told(name: str, walks: Sequence[Walk], wall_s: float, explain: Explain) -> I
         walks: at least one.
         wall_s: what this machine takes for the time.
         explain: makes a sentence of what went wrong.
+        host: where it is.
     """
     best = max(walks, key=lambda one: len(one.took_ms))
     yield from _names(name, best, explain)
     yield from _tls(name, best, wall_s, explain)
-    yield from _way(name, walks, explain)
+    yield from _way(name, walks, explain, host)
 
 
 def _names(name: str, done: Walk, explain: Explain) -> Iterator[Finding]:
@@ -93,7 +98,7 @@ def _of(names: object, wanted: str) -> str:
     return ""
 
 
-def _way(name: str, walks: Sequence[Walk], explain: Explain) -> Iterator[Finding]:
+def _way(name: str, walks: Sequence[Walk], explain: Explain, host: str) -> Iterator[Finding]:
     what = f"way {name}"
     lost = [one for one in walks if one.failed]
     if lost and lost[0].failed in ("dns", "tls") and len(lost) == len(walks):
@@ -103,7 +108,7 @@ def _way(name: str, walks: Sequence[Walk], explain: Explain) -> Iterator[Finding
     if not rounds:
         error = lost[0].error
         sentence = f"{WHERE[lost[0].failed]}: {explain(error) if error is not None else ''}"
-        yield fail(what, sentence, "see docs/network.md; a firewall? curl -v https://HOST from this box", **data)
+        yield fail(what, sentence, HERE if is_loopback(host) else THERE.format(host), **data)
         return
     median, worst = rounds[len(rounds) // 2], rounds[-1]
     statuses = {one.status for one in walks if one.status}

@@ -19,7 +19,7 @@ class Rate:
 class Lockout:
     """After ``refusals`` within ``per_s`` nothing that moves is allowed for ``for_s``; a restart does not end it."""
 
-    refusals: int = option("so many refusals, counted while it is not locked", low=2, high=1000, applies="live")
+    refusals: int = option("refusals; none counts while locked, nor for_s after", low=2, high=1000, applies="live")
     per_s: float = option("within so many seconds", low=1, high=86400, applies="live")
     for_s: float = option("lock it for so long", low=1, high=86400, applies="live")
 

@@ -100,6 +100,9 @@ class Endpoint:
     out_rate_hz: int | None = option(
         "rate of the answer when the service does not name one", None, low=8000, high=48000, applies="session"
     )
+    compress: bool = option(
+        "compress what goes over the line: for one that is paid by the byte; costs some CPU", False, applies="session"
+    )
     connect_timeout_s: float = option("TCP, TLS and upgrade together", 10.0, low=0.2, high=60, applies="session")
     handshake_timeout_s: float = option("each of the two handshake frames", 10.0, low=0.2, high=60, applies="session")
     session_max_s: float | None = option(

@@ -78,9 +78,9 @@ class Unit:
 # What systemd/kioskd.service says (a test compares).
 SHIPPED = Unit(
     "",
-    ("/var/lib/kioskd", "/run/kioskd"),
+    ("/var/lib/kioskd", "/run/kioskd", "/var/log/kioskd", "/var/cache/kioskd"),
     {},
-    variables=frozenset({"LG_WD", "OPENBLAS_NUM_THREADS"}),
+    variables=frozenset({"KIOSKD_TOOL_SOCKET", "LG_WD", "OPENBLAS_NUM_THREADS"}),
     groups=("audio", "gpio", "kioskd-admin"),
     devices=("char-alsa", "char-gpiochip"),
     facts="/run/kioskd/lines.json",

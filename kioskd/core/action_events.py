@@ -31,3 +31,10 @@ class EndAsked(Event):
 
     key: CallKey
     within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MoveAsked(Event):
+    """The relay of this call has waited for its rivals, and would be energised now. Answered by LastWord."""
+
+    key: CallKey

@@ -25,7 +25,7 @@ def volume_asked(s: State, e: VolumeAsked, now: float) -> None:
 
 def end_asked(s: State, e: EndAsked, now: float) -> None:
     """The conversation shall end; the visitor hears the last answer first."""
-    if not s.session or e.key.session != s.session:
+    if not s.live(e.key):
         return
     # The answer that asked for it may still be sounding: the one after it is the farewell.
     s.ending = (s.session, s.response_id)

@@ -17,8 +17,8 @@ from kioskd.core.arguments import check
 from kioskd.core.effects import (
     AskResponse,
     CommitIntent,
+    LastWord,
     LookAround,
-    Page,
     RecordOutcome,
     RunAction,
     SendOutput,
@@ -82,7 +82,7 @@ def facts(s: State, key: CallKey, tool: Tool | None, now: float, *, contacts: Co
     return Facts(
         now=now,
         started_at=s.started_at,
-        live_session=PANEL if key.endpoint == PANEL else s.session or None,
+        live_session=PANEL if key.endpoint == PANEL else s.session if s.live(key) else None,
         call_session=key.session,
         muted=s.muted and key.endpoint != PANEL,  # a button needs no microphone
         last_person_at=s.last_person_at,
@@ -90,8 +90,9 @@ def facts(s: State, key: CallKey, tool: Tool | None, now: float, *, contacts: Co
         runs=tuple(s.runs.get(tool.name, ())) if tool else (),
         given=frozenset(call.given) if call is not None else frozenset(),
         wall=s.wall if now - s.wall_at <= WALL_S else None,
-        locked_s=lockout.locked_s(s, tool, now) if tool else 0.0,
+        locked_s=lockout.locked_s(s, tool, now, key.endpoint) if tool else 0.0,
         contacts=contacts,
+        unfit=s.unfit.get(tool.name, "") if tool else "",
     )
 
 
@@ -114,7 +115,7 @@ def decide(s: State, call: CallState, decision: Decision, now: float) -> None:
         s.set_timer("confirm", now + call.tool.policy.confirm_s)
     else:
         call.state = move(CALL, call.state, Signal.REFUSED)
-        lockout.refused(s, call.tool, decision.code, now)
+        lockout.refused(s, call.key.endpoint, call.tool, decision.code, now)
         finish(s, call, "refused", decision.say, decision.why, now)
 
 
@@ -139,7 +140,8 @@ def refuse_unheard(s: State, e: ev.ToolAsked, decision: Decision, now: float) ->
     tell_decision(s, e.name, e.key, decision)
     name = auditing.shown_name(s, e.name)
     auditing.unheard(s, e.key, name, e.arguments, decision)
-    lockout.refused(s, next((tool for tool in s.config.tools if tool.name == e.name), None), decision.code, now)
+    tool = next((tool for tool in s.config.tools if tool.name == e.name), None)
+    lockout.refused(s, e.key.endpoint, tool, decision.code, now)
     output = json.dumps({"status": "refused", "say": decision.say, "detail": decision.why})
     kept = auditing.kept_why(decision)
     s.emit(RecordOutcome(e.key, name, "refused", kept), SendOutput(e.key, output), AskResponse(e.key.session))
@@ -185,38 +187,6 @@ def intent_failed(s: State, e: ev.IntentFailed, now: float) -> None:
     finish(s, call, "refused", call.tool.say_failed, f"the ledger cannot write: {e.reason}", now)
 
 
-def action_ended(s: State, e: ev.ActionEnded, now: float) -> None:
-    """The device answered."""
-    call = s.calls.get(e.key)
-    if call is None or call.state is not Call.RUNNING:
-        return
-    call.state = move(CALL, call.state, Signal.ENDED)
-    say = e.say or (call.tool.say_done if e.ok else call.tool.say_failed)
-    if e.say and e.key.endpoint == PANEL:
-        s.emit(Page(e.say))  # no model talks to whoever pressed the button: the house's own voice says who comes
-    # The result is the model's alone: what a service or a program answers is no matter for journal, ledger and trail.
-    finish(s, call, "done" if e.ok else "failed", say, e.reason or "as asked", now, result=e.result)
-
-
-def relay_switched(s: State, e: ev.RelaySwitched, now: float) -> None:
-    """A line really moved."""
-    s.note("relay", f"{e.name} {'on' if e.on else 'off'}", relay=e.name, on=e.on, at=e.at)
-    call = next((c for c in s.calls.values() if c.state is Call.RUNNING and c.tool.name == e.name), None)
-    auditing.moved(s, call, e)
-    if not e.on:
-        return
-    s.counts.relay_pulses += 1
-    if call is None:
-        return
-    # Said while the lock is released, not after: a visitor who hears "open" must find it open.
-    call.told = True
-    s.cue("done")
-    answer(s, call, "done", call.tool.say_done)
-    if call.confirmed_at:
-        took_ms = round((e.at - call.confirmed_at) * 1000, 1)
-        s.note("latency", f"{took_ms:g} ms from the confirmation to the relay", confirm_to_relay_ms=took_ms)
-
-
 def call_expired(s: State, name: str, now: float) -> None:
     """Ledger, action or contacts do not answer (timers ``commit:KEY``, ``act:KEY``, ``look:KEY``), or it takes long."""
     kind, _, key = name.partition(":")
@@ -234,10 +204,11 @@ def call_expired(s: State, name: str, now: float) -> None:
 
 
 def cancel_calls(s: State, why: str, which: Callable[[CallState], bool]) -> None:
-    """Nothing moves after a cancel. What already runs, runs to its end."""
+    """Nothing moves after a cancel: a relay that waits for others is called back. What has moved, runs to its end."""
     for call in [call for call in s.calls.values() if which(call)]:
         after = move(CALL, call.state, Signal.CANCELLED)
         if after is call.state:
+            recall(s, call, Decision(Verdict.REFUSE, "cancelled", "", why))
             continue
         if call.state is Call.CONFIRMING:
             s.clear_timer("confirm")
@@ -245,6 +216,13 @@ def cancel_calls(s: State, why: str, which: Callable[[CallState], bool]) -> None
             s.pending_press = None
         call.state = after
         finish(s, call, "cancelled", "", why, None)
+
+
+def recall(s: State, call: CallState, decision: Decision) -> None:
+    """Its relay may not be energised any more. Too late for one that has been: then it is done."""
+    if call.tool.action.relay is not None and not call.told and call.recalled is None:
+        call.recalled = decision
+        s.emit(LastWord(call.key, decision.why))
 
 
 def spoken_for(call: CallState) -> bool:
@@ -280,8 +258,8 @@ def finish(s: State, call: CallState, outcome: str, say: str, why: str, now: flo
 
 def answer(s: State, call: CallState, status: str, say: str, *, result: str = "", speak: bool = True) -> None:
     """Tell the model. A call has one output; what comes later comes as a text item (Hydra reference A8)."""
-    if call.key.session != s.session or call.key.endpoint == PANEL:
-        return  # of a button's call no service knows, whatever it calls its session
+    if not s.live(call.key):
+        return  # also of a button's call no service knows, whatever it calls its session
     body: dict[str, object] = {"tool": call.tool.name, "status": status, "say": say}
     if result:
         body["result"] = result

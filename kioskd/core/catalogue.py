@@ -63,7 +63,7 @@ ENTRIES: tuple[Entry, ...] = (
         "0af54ddd1032460d8fe313d3476cc65e",
         "Moving things is locked after too many refusals",
         "Somebody asked again and again for what is not allowed. The lock ends by itself (kiosk.lockout,\n"
-        "policy.lockout) and survives a restart on purpose.",
+        "policy.lockout) and survives a restart on purpose. Sooner: kioskctl unlock",
     ),
     Entry(
         "part-absent",
@@ -181,6 +181,19 @@ ENTRIES: tuple[Entry, ...] = (
         "says which. The audit trail has who and what: kioskctl audit",
     ),
     Entry(
+        "unlocked",
+        "c093774e0437465cbf85c09dbb94bff8",
+        "The owner ended a lock-out",
+        "Somebody who may change the kiosk did so; the audit trail has who: kioskctl audit",
+    ),
+    Entry(
+        "trouble",
+        "1c7d0a2d434543adb2d9a316e62636ed",
+        "Something went wrong that has no entry of its own",
+        "The sentence of the line says what, and most of these what to do. kioskctl status names what still is wrong;\n"
+        "an error inside kioskd stands here with its traceback: please send kioskctl bugreport.",
+    ),
+    Entry(
         "started",
         "f35230ea8ab44dc4a10d6f92eabc4c60",
         "kioskd runs",
@@ -225,7 +238,7 @@ def of_note(kind: str, text: str, data: Mapping[str, object]) -> str:
     if kind == "decision":
         return "refused" if data.get("verdict") in ("refuse", "refused", "deny", "denied") else ""
     if kind == "error":
-        return "thread-died" if "thread" in data else ""
+        return "thread-died" if "thread" in data else "trouble"
     if kind == "record":
         return "" if text.startswith("not begun") else "recording"
     return _KINDS.get(kind, "")
@@ -241,6 +254,7 @@ _STATES: Mapping[tuple[str, str], str] = {
 }
 _KINDS: Mapping[str, str] = {
     "lockout": "locked-out",
+    "unlock": "unlocked",
     "mute": "muted",
     "budget": "budget",
     "stop": "ending",

@@ -128,7 +128,7 @@ def confirm_expired(s: State, now: float) -> None:
     s.clear_timer("hold")
     s.pending_press = None
     call.state = move(CALL, call.state, Signal.EXPIRED)
-    lockout.refused(s, call.tool, "expired", now)
+    lockout.refused(s, call.key.endpoint, call.tool, "expired", now)
     finish(s, call, "expired", NOBODY, f"nobody confirmed within {call.tool.policy.confirm_s:g} s", now)
 
 
@@ -138,7 +138,7 @@ def withdraw(s: State, call: CallState, code: str, say: str, why: str, now: floa
     s.clear_timer("hold")
     s.pending_press = None
     call.state = move(CALL, call.state, Signal.REFUSED)
-    lockout.refused(s, call.tool, code, now)
+    lockout.refused(s, call.key.endpoint, call.tool, code, now)
     finish(s, call, "refused", say, why, now)
 
 

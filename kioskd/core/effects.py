@@ -228,6 +228,15 @@ class LookAround(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class LastWord(Effect):
+    """Whether the relay of this call may be energised, which has not been yet. ``why``: a sentence why not; unasked, it
+    calls the relay back. Empty: it may (the answer to MoveAsked)."""
+
+    key: CallKey
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeepLock(Effect):
     """Remember over a restart that a tool (empty: all that move something) is locked for ``for_s`` from now."""
 

@@ -200,11 +200,11 @@ class ToolAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServiceComplained(Event):
-    """An ``error`` frame that left the session alive. ``code`` and ``message`` are bounded and redacted."""
+    """An ``error`` frame that left the session alive. ``message`` is a sentence of ours: never the service's text."""
 
     session: str
     code: str
-    message: str
+    message: str = ""
 
 
 # -- actions -------------------------------------------------------------------------------------

@@ -58,3 +58,10 @@ class LedgerRead(Event):
 
     runs: tuple[tuple[str, float], ...]
     locks: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockAsked(Event):
+    """The owner ends every lock-out (``kioskctl unlock``). ``uid``: who asked, -1: not known."""
+
+    uid: int

@@ -1,7 +1,9 @@
 """Lock-out after refusals: who asks again and again for what is refused gets a pause. Functions over the state.
 
 Counted for each tool and for all together. What is refused because of the moment alone (muted, just started, busy,
-already locked) counts for nothing: nobody can be locked out by asking at a bad time.
+already locked) counts for nothing: nobody can be locked out by asking at a bad time. What a model does wrong by itself
+counts for the tool alone. A lock ends at its time whatever is asked meanwhile, and for as long again none follows it:
+a hostile service shuts its own calls for half of the time at most. Buttons of this panel are counted and locked apart.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from collections import deque
 
 from kioskd.config.means import means
 from kioskd.config.sections import Lockout, Tool
-from kioskd.core.effects import KeepLock
+from kioskd.core.effects import Audit, KeepLock
+from kioskd.core.house_events import UnlockAsked
 from kioskd.core.policy import SETTLED
-from kioskd.core.state import State
+from kioskd.core.state import PANEL, State
 
 # Under this name all tools are locked together.
 ALL = ""
@@ -30,20 +33,33 @@ INNOCENT = frozenset(
         "clock",
         "locked",
         "unreachable",
+        "unfit",
     )
 )
+# Refusals that a model earns alone, whoever stands at the panel: they never lock all tools together.
+OWN_FAULTS = frozenset(("unknown_tool", "arguments", "not_allowed", "unconfirmed", "stale"))
+# No tool is called so: before the name of a lock that holds for calls of this panel's buttons, and for nothing else.
+BUTTONS = "#button-"
 # No tool is called so. Under the first, no code is taken; under the others, each attempt is counted for a while: locks
 # outlive a restart, and so do attempts.
 CODES = "#codes"
 STRIKE = "#code-"
 
 
-def locked_s(s: State, tool: Tool, now: float) -> float:
-    """So long the tool stays locked; 0 when it is not, or moves nothing: calling for help stays possible."""
+def locked_s(s: State, tool: Tool, now: float, endpoint: str = "") -> float:
+    """So long the tool stays locked for who asks; 0 when it is not, or moves nothing: calling for help stays possible.
+
+    ``endpoint``: of the call's key.
+    """
     if tool.class_ not in SETTLED:
         return 0.0
     codes_s = codes_locked_s(s, now) if needs_code(tool) else 0.0
-    return max(codes_s, s.locks.get(tool.name, now) - now, s.locks.get(ALL, now) - now, 0.0)
+    names = (_lock(endpoint, tool.name), _lock(endpoint, ALL))
+    return max(codes_s, *(s.locks.get(name, now) - now for name in names), 0.0)
+
+
+def _lock(endpoint: str, name: str) -> str:
+    return BUTTONS + name if endpoint == PANEL else name
 
 
 def needs_code(tool: Tool) -> bool:
@@ -91,17 +107,19 @@ def _strikes(s: State) -> list[str]:
     return [f"{STRIKE}{number}" for number in range(s.config.confirm.wrong_codes.refusals)]
 
 
-def refused(s: State, tool: Tool | None, code: str, now: float) -> None:
-    """A call was refused, or nobody confirmed it."""
+def refused(s: State, endpoint: str, tool: Tool | None, code: str, now: float) -> None:
+    """A call of this endpoint was refused, or nobody confirmed it."""
     if code in INNOCENT:
         return
     if tool is not None and tool.class_ in SETTLED:
-        _count(s, tool.name, tool.policy.lockout, now)
-    _count(s, ALL, s.config.kiosk.lockout, now)
+        _count(s, _lock(endpoint, tool.name), tool.policy.lockout, now)
+    if code not in OWN_FAULTS:
+        _count(s, _lock(endpoint, ALL), s.config.kiosk.lockout, now)
 
 
 def _count(s: State, name: str, lockout: Lockout, now: float) -> None:
-    if s.locks.get(name, now) > now:
+    # Neither while it is locked, nor for as long after it: else who goes on asking keeps it locked for ever.
+    if name in s.locks and not now >= s.locks[name] + lockout.for_s:
         return
     times = s.refusals.setdefault(name, deque(maxlen=lockout.refusals))
     times.append(now)
@@ -111,5 +129,31 @@ def _count(s: State, name: str, lockout: Lockout, now: float) -> None:
     s.locks[name] = now + lockout.for_s
     s.counts.lockouts += 1
     s.emit(KeepLock(name, lockout.for_s))
-    what = f"{name} is" if name else "all tools that move something are"
-    s.note("lockout", f"{what} locked for {lockout.for_s:g} s after {lockout.refusals} refusals", tool=name)
+    what, tool = shown(name)
+    s.note("lockout", f"{what} for {lockout.for_s:g} s after {lockout.refusals} refusals", tool=tool)
+
+
+def shown(name: str) -> tuple[str, str]:
+    """Of a lock: what is locked, as a sentence begins, and the tool's name (empty: all of them)."""
+    if name == CODES:
+        return "no code is taken", ""
+    tool = name.removeprefix(BUTTONS)
+    what = f"{tool} is locked" if tool else "all tools that move something are locked"
+    return f"{what} for the buttons of this panel" if name.startswith(BUTTONS) else what, tool
+
+
+def standing(s: State, now: float) -> list[dict[str, object]]:
+    """Every lock-out that holds: what is locked, a sentence's beginning, and for how long."""
+    held = ((name, until - now) for name, until in s.locks.items() if not name.startswith(STRIKE))
+    return [{"what": shown(name)[0], "for_s": round(left_s, 1)} for name, left_s in held if left_s > 0.0]
+
+
+def lifted(s: State, e: UnlockAsked, now: float) -> None:
+    """The owner ends every lock, and forgets the refusals and wrong codes that led to them."""
+    held = "; ".join(str(lock["what"]) for lock in standing(s, now)) or "nothing was locked"
+    for name in s.locks:
+        s.emit(KeepLock(name, 0.0))
+    s.locks.clear()
+    s.refusals.clear()
+    s.note("unlock", f"the owner ended every lock-out: {held}")
+    s.emit(Audit("unlock", (("uid", e.uid), ("ended", held))))

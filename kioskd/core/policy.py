@@ -76,6 +76,7 @@ class Facts:
         wall: what the clock on the wall shows; None: nobody has told lately.
         locked_s: so long the tool stays locked after refusals; 0: it is not.
         contacts: its interlocks, read for this very judgement; None: not read.
+        unfit: why what would move cannot be had, or may not be used; empty: it can.
     """
 
     now: float
@@ -90,6 +91,7 @@ class Facts:
     wall: Wall | None = None
     locked_s: float = 0.0
     contacts: Contacts | None = None
+    unfit: str = ""
 
 
 def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decision:
@@ -107,6 +109,7 @@ def judge(tool: Tool | None, kiosk: Kiosk, problem: str, facts: Facts) -> Decisi
         )
     refusal = (
         _ever(tool, problem)
+        or _unfit(facts)
         or _here(tool, kiosk, facts)
         or _now(tool, facts)
         or _pace(tool, facts)
@@ -178,6 +181,13 @@ def _ever(tool: Tool, problem: str) -> Decision | None:
     if problem:
         return _refuse("arguments", "I did not understand that quite right. Please say it again.", problem)
     return None
+
+
+def _unfit(facts: Facts) -> Decision | None:
+    """Nobody is asked for a hand for what cannot be done."""
+    if not facts.unfit:
+        return None
+    return _refuse("unfit", "I cannot do that at the moment. Please ask a person.", facts.unfit)
 
 
 def _here(tool: Tool, kiosk: Kiosk, facts: Facts) -> Decision | None:

@@ -11,7 +11,7 @@ from collections import deque
 
 from kioskd.core import calls
 from kioskd.core.config_events import ConfigChanged
-from kioskd.core.lockout import ALL
+from kioskd.core.lockout import ALL, BUTTONS
 from kioskd.core.state import State
 
 CHANGED = "the configuration was changed meanwhile; it must be asked for again"
@@ -28,5 +28,5 @@ def changed(s: State, e: ConfigChanged, now: float) -> None:
     longest = {name: tool.policy.lockout.refusals for name, tool in tools.items()}
     longest[ALL] = e.config.kiosk.lockout.refusals
     for name, times in s.refusals.items():
-        s.refusals[name] = deque(times, maxlen=longest.get(name, times.maxlen))
+        s.refusals[name] = deque(times, maxlen=longest.get(name.removeprefix(BUTTONS), times.maxlen))
     s.note("config", e.why)

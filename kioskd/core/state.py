@@ -8,6 +8,7 @@ from typing import Mapping
 
 from kioskd.config.sections import Config, Tool
 from kioskd.core.effects import ClearTimer, Effect, Note, PlayCue, SetTimer
+from kioskd.core.policy import Decision
 from kioskd.core.regions import Mute
 from kioskd.core.schedule import Wall
 from kioskd.core.words import Call, CallKey, Feed, Link, Phase, Playing, Response, Turn
@@ -43,6 +44,7 @@ class CallState:
     given: dict[str, str] = field(default_factory=dict)  # what has confirmed it so far (config/means.py), and by whom
     confirmed_at: float = 0.0  # all that must
     looking: bool = False  # its interlocks are being read
+    recalled: Decision | None = None  # its relay waited for others meanwhile, and may not be energised any more
     told: bool = False  # the model knows that it is done, ahead of the end of the pulse
 
 
@@ -96,6 +98,7 @@ class State:
     runs: dict[str, deque[float]] = field(default_factory=dict)
     refusals: dict[str, deque[float]] = field(default_factory=dict)  # by tool, and of all together (lockout.ALL)
     locks: dict[str, float] = field(default_factory=dict)  # ... and until when they are locked
+    unfit: Mapping[str, str] = field(default_factory=dict)  # by tool, why it cannot be done since the start
     wall: Wall | None = None  # what the clock on the wall shows
     wall_at: float = 0.0  # ... and when it was told
     pending_press: float | None = None  # the press that is confirming
@@ -152,6 +155,11 @@ class State:
         """Forget a timer; nothing happens if there is none."""
         if self.timers.pop(name, None) is not None:
             self.out.append(ClearTimer(name))
+
+    def live(self, key: CallKey) -> bool:
+        """Whether the call came by the session that is open. A session's name alone says nothing: the service chose it,
+        and it may be called as one of another service, or as this panel."""
+        return bool(self.session) and (key.endpoint, key.session) == (self.endpoint, self.session)
 
     @property
     def muted(self) -> bool:

@@ -7,7 +7,7 @@ from kioskd.core.calls import cancel_calls
 from kioskd.core.effects import CloseLink, CutPlayback, DropUplink, OpenLink
 from kioskd.core.regions import PLAYING, RESPONSE, TURN, Signal, move
 from kioskd.core.sounding import barge_in
-from kioskd.core.state import PANEL, State
+from kioskd.core.state import State
 from kioskd.core.words import Link, Response, Turn
 
 # The feed is shut for this long after a turn was lost, so that the rest of a half-heard sentence does not go up
@@ -62,7 +62,7 @@ def leave(s: State, reason: str) -> None:
     Nor does what was asked for in it: the link takes its time to close the session, and a hand, a code or staff would
     still open the door meanwhile.
     """
-    cancel_calls(s, reason, lambda call: call.key.session == s.session)
+    cancel_calls(s, reason, lambda call: s.live(call.key))
     unwant(s, reason)
     s.emit(DropUplink(reason))
 
@@ -200,7 +200,7 @@ def session_ended(s: State, e: ev.SessionEnded, now: float) -> None:
     for timer in ("stream", "settle"):
         s.clear_timer(timer)
     s.note("session", f"ended ({e.code}): {e.reason}", code=e.code)
-    cancel_calls(s, "the session ended", lambda call: call.key.session == e.session and call.key.endpoint != PANEL)
+    cancel_calls(s, "the session ended", lambda call: call.key[:2] == (s.endpoint, e.session))
     if e.replaced:
         return  # nothing of a turn has gone up: what a visitor says from here on waits for the next one
     if s.turn is not Turn.QUIET:
@@ -273,6 +273,6 @@ def response_done(s: State, e: ev.ResponseDone, now: float) -> None:
 
 def service_complained(s: State, e: ev.ServiceComplained, now: float) -> None:
     """An error that left the session alive."""
-    s.note("error", f"the service says {e.code}: {e.message}", code=e.code)
+    s.note("error", f"the service says {e.code}{': ' if e.message else ''}{e.message}", code=e.code)
     if s.turn is Turn.WAITING and e.code == "tool_response_timeout":
         lose_turn(s, now, "the service waited too long for a tool")

@@ -59,4 +59,5 @@ def ledger_read(s: State, e: he.LedgerRead, now: float) -> None:
         s.locks[tool] = max(s.locks.get(tool, now), now + left_s)
         if tool.startswith(lockout.STRIKE):
             continue  # one wrong code is no news
-        s.note("lockout", f"{tool or 'everything that moves'} stays locked for {left_s:.0f} s", tool=tool)
+        what, name = lockout.shown(tool)
+        s.note("lockout", f"as before the start, for another {left_s:.0f} s: {what}", tool=name)

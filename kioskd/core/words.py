@@ -102,4 +102,5 @@ class CallKey(NamedTuple):
     call_id: str
 
     def __str__(self) -> str:
-        return f"{self.endpoint}/{self.session}/{self.call_id}"
+        # Two of the three are the service's own words: no two keys may look the same, timers are named by them.
+        return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in self)

@@ -170,6 +170,7 @@ class Attempt:
             open_timeout_s=setup.connect_timeout_s,
             close_timeout_s=self._ports.limits.goodbye_s,
             proxy=setup.read_proxy(),
+            compress=setup.compress,
             wall=self._ports.wall,
         )
         carried = Carried()

@@ -27,6 +27,7 @@ from kioskd.link.memory import Line
 from kioskd.link.orders import Orders
 from kioskd.link.patience import Patience
 from kioskd.link.ports import Ports
+from kioskd.link.quoting import told
 from kioskd.link.reader import Reader
 from kioskd.link.redaction import Scrub
 from kioskd.link.replies import Replies
@@ -204,7 +205,7 @@ class Conversation(Orders):
                 self._patience.handshake()
                 self._begin(fact)
             case facts.Warned():
-                log.warning("< %s warns (%s): %s", self._setup.name, fact.code, fact.message)
+                told(logging.WARNING, self._setup.name, "warns", fact.code, fact.message)
             case facts.Complaint():
                 if not self._survives(fact):
                     return None
@@ -284,16 +285,16 @@ class Conversation(Orders):
 
     def _survives(self, complaint: facts.Complaint) -> bool:
         """Whether the session goes on and the machine should hear of this."""
-        failure = failure_of(complaint, self._setup.name)
+        failure = failure_of(complaint, self._setup.name, self._session.setup.instructions != self._setup.instructions)
         if failure is not None:
             self._end(failure, GOODBYE, voice=complaint.before_ready and "voice" in complaint.param)
             return False
-        log.info("< %s says %s: %s", self._setup.name, complaint.code or "error", complaint.message)
+        code = told(logging.INFO, self._setup.name, "says", complaint.code, complaint.message)
         self._replies.complained(complaint.code)
         if complaint.trouble is Trouble.TURN_LOST:
             self._writer.turn_ended(answered=True)
         elif complaint.trouble is Trouble.FRAME and self._bad_frames.exceeded(self._clock()):
-            sentence = f"{self._setup.name} refused our frames again and again ({complaint.code}: {complaint.message})"
+            sentence = f"{self._setup.name} refused our frames again and again ({code})"
             self._end(Failure(Trouble.TRANSPORT, sentence), GOODBYE)
             return False
         return complaint.trouble is not Trouble.BENIGN

@@ -32,6 +32,7 @@ class EndpointSetup:
         tokens: mints short-lived tokens, which are sent where a key would be; None: the key itself is sent.
         read_proxy: the way there, None for straight; called and to be judged as ``read_key``.
         greet: the persona wants the model to speak first when a person opened the conversation.
+        compress: frames are compressed where the service can.
         connect_timeout_s: DNS, TCP, TLS and upgrade together.
         handshake_timeout_s: each of the two handshake frames.
     """
@@ -50,6 +51,7 @@ class EndpointSetup:
     key_paths: tuple[str, ...] = ()
     tokens: Tokens | None = field(default=None, repr=False)
     read_proxy: Callable[[], Proxy | None] = field(default=lambda: None, repr=False)
+    compress: bool = False
     connect_timeout_s: float = 10.0
     handshake_timeout_s: float = 10.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from kioskd.core.codeword import codeword
 from kioskd.link import portal
 from kioskd.link.failures import Cause, Failure, of_portal, retry_after_s
 from kioskd.wire.profile import Profile, Trouble
@@ -73,7 +74,9 @@ def of_close(
     """
     if received is not None:
         code, reason = received
-        sentence = f"{host} closed the session ({code}{': ' + reason if reason else ''})"
+        # In a session its words may quote a visitor's: then no more than a code is repeated.
+        shown = reason if before_ready else codeword(reason, "")
+        sentence = f"{host} closed the session ({code}{': ' + shown if shown else ''})"
         return Failure(close_class(profile, code, reason, before_ready), sentence, close_code=code)
     if sent is None:
         return Failure(Trouble.TRANSPORT, f"the connection to {host} broke", close_code=1006, cause=Cause.NETWORK)

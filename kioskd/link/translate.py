@@ -6,6 +6,7 @@ Audio takes the lanes and is not here.
 from __future__ import annotations
 
 from kioskd.core import events
+from kioskd.core.codeword import codeword
 from kioskd.core.words import CallKey
 from kioskd.link.failures import Failure
 from kioskd.wire import facts
@@ -30,17 +31,26 @@ def event_of(fact: facts.Fact, endpoint: str, session: str) -> events.Event | No
         case facts.Began():
             return events.ResponseCreated(session, fact.response)
         case facts.Ended():
-            return events.ResponseDone(session, fact.response, fact.status, fact.reason or fact.error_code)
+            return events.ResponseDone(
+                session, fact.response, fact.status, codeword(fact.reason or fact.error_code, "")
+            )
         case facts.ToolCalled():
             return events.ToolAsked(CallKey(endpoint, session, fact.call_id), fact.name, fact.arguments)
         case facts.Complaint():
-            return events.ServiceComplained(session, fact.code, fact.message)
+            return events.ServiceComplained(session, codeword(fact.code or "error"))
     return None
 
 
-def failure_of(complaint: facts.Complaint, endpoint: str) -> Failure | None:
-    """The end that an error frame means; None when the session goes on."""
-    sentence = f"{endpoint} says {complaint.code or 'error'}: {complaint.message}"
+def failure_of(complaint: facts.Complaint, endpoint: str, told: bool = False) -> Failure | None:
+    """The end that an error frame means; None when the session goes on.
+
+    Args:
+        told: its configuration held what was said before. Where it does, and in a session that was ready, the text
+            of the service is not repeated: it may quote a visitor.
+    """
+    sentence = f"{endpoint} says {codeword(complaint.code or 'error')}"
+    if complaint.before_ready and not told and complaint.message:
+        sentence += f": {complaint.message}"
     if complaint.before_ready:
         lasting = complaint.trouble in _OUR_CONFIGURATION
         return Failure(Trouble.FATAL if lasting else complaint.trouble, sentence)

@@ -16,7 +16,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Awaitable, Callable, Mapping
 
-from kioskd.ops.sockets import Place, user_of
+from kioskd.ops.sockets import Place, asker
 from kioskd.ops.timeline import Timeline, Watcher
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Request = Mapping[str, object]
 Answer = Mapping[str, object]
 Do = Callable[[Request], Answer | Awaitable[Answer]]
 # What these do is written down with who asked for it.
-CONFIGURING = ("reload", "apply")
+CONFIGURING = ("reload", "apply", "unlock")
 
 
 class Refusal(Exception):
@@ -232,7 +232,7 @@ class Control:
             if name == CHANGE:
                 # Who asks how a run goes asks again and again; its beginning has been told.
                 level = logging.DEBUG if "run" in request or request.get("step") == "look" else logging.INFO
-                uid = user_of(writer.get_extra_info("socket"))
+                uid = asker(writer.get_extra_info("socket"))
                 log.log(level, "%s is asked for by user id %s", asked, uid)
                 request = {**request, "uid": uid} if asked in CONFIGURING else request
             try:

@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Callable, IO, Mapping
 
+from kioskd.core.catalogue import BY_NAME
+
 log = logging.getLogger(__name__)
 
 # The same sentence at most so often a minute; a device that flaps must not fill the journal. Guess.
@@ -171,7 +173,8 @@ class Journal(Discreet):
         try:
             # Half a surrogate pair, as a frame may hold it, is nothing that the journal can take.
             fields = {name: _whole(self._redact(value)) for name, value in getattr(record, "journal", {}).items()}
-            if number := getattr(record, "MESSAGE_ID", ""):
+            trouble = BY_NAME["trouble"].id if record.levelno >= logging.ERROR else ""
+            if number := getattr(record, "MESSAGE_ID", trouble):
                 fields["MESSAGE_ID"] = number
             self._send(
                 _whole(self.format(record)),

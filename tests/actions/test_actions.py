@@ -23,6 +23,7 @@ from kioskd.actions.actions import Actions
 from kioskd.actions.ledger import Ledger
 from kioskd.actions.trail import trail_files
 from kioskd.config.sections import Action, Interlock, Policy, RelayAction, SecretRef, SensorAction, StaffAction, Tool
+from kioskd.core.action_events import MoveAsked
 from kioskd.core.events import ActionEnded, IntentCommitted, RelaySwitched
 from kioskd.core.house_events import InterlocksRead, LedgerRead
 from kioskd.core.words import CallKey
@@ -219,7 +220,7 @@ def test_an_action_that_hangs_is_answered_for_and_its_thread_named(
     actions = make(desk.tool())
     actions.run(key(), "call_staff", {})
     assert "gave no answer within" in posts.wait(ActionEnded).reason
-    assert actions.snapshot()["stuck"] == {"kioskd-staff-call_staff-1": "call_staff"}
+    assert set(actions.snapshot()["stuck"].values()) == {"call_staff"}
     desk.answer.set()
     assert actions.stop(PATIENCE_S)
     assert len(posts.of(ActionEnded)) == 1
@@ -363,9 +364,45 @@ def test_a_relay_that_waits_for_its_rival_hears_the_fire_alarm_meanwhile(ledger:
     assert posts.wait(ActionEnded).ok
     actions.run(key("c2"), "open_door", {})
     threading.Timer(0.1, setattr, (fire, "level", True)).start()
+    actions.last_word(posts.wait(MoveAsked).key, "")
     ended = posts.wait(ActionEnded, 2)
     assert not ended.ok and "fire alarm" in ended.reason and line.rises == 0
     actions.stop(PATIENCE_S)
+
+
+@pytest.fixture
+def motor(ledger: Ledger, posts: Any, line: Any) -> Iterator[Actions]:
+    """A relay ``open_door`` that has to wait for a minute, because its rival was on just now."""
+    relay = RelayAction(pin="GPIO27", pulse_ms=30, min_gap_s=0.1, never_with=("close_door",), apart_ms=60_000)
+    both = [tool("open_door", relay=relay), tool("close_door", relay=RelayAction(pin="GPIO22", pulse_ms=20))]
+    actions = Actions(both, {"open_door": line, "close_door": type(line)()}, {}, ledger, posts, "lobby", secret)
+    actions.run(key("c1"), "close_door", {})
+    assert posts.wait(ActionEnded).ok
+    actions.run(key("c2"), "open_door", {})
+    yield actions
+    actions.stop(PATIENCE_S)
+
+
+def test_a_relay_that_waits_is_called_back_at_once(motor: Actions, posts: Any, line: Any) -> None:
+    motor.last_word(key("c2"), "muted")
+    ended = posts.wait(ActionEnded, 2)
+    assert (ended.ok, ended.reason) == (False, "muted") and line.rises == 0
+
+
+def test_a_relay_that_waits_ends_with_kioskd(motor: Actions, posts: Any, line: Any) -> None:
+    began = time.monotonic()
+    assert motor.stop(PATIENCE_S)
+    ended = posts.wait(ActionEnded, 2)
+    assert not ended.ok and "kioskd is ending" in ended.reason and line.rises == 0
+    assert time.monotonic() - began < PATIENCE_S
+
+
+def test_a_word_about_another_run_or_an_ended_one_changes_nothing(make: Make, posts: Any, line: Any) -> None:
+    actions = make(door(), relays={"open_door": line})
+    actions.last_word(key("c1"), "muted")
+    actions.run(key("c1"), "open_door", {})
+    assert posts.wait(ActionEnded).ok and line.rises == 1
+    actions.last_word(key("c1"), "muted")
 
 
 def test_a_tool_on_trial_moves_nothing_even_if_it_is_run(make: Make, posts: Any, line: Any) -> None:

@@ -76,3 +76,15 @@ def test_a_repair_ends_the_doubt_keeps_the_file_and_is_told(tmp_path: Path, post
     third.opened()
     assert third.doubt == ""
     close(third)
+
+
+def test_where_nothing_has_to_be_mended_no_copy_is_left(tmp_path: Path, posts: Any) -> None:
+    book = book_of(tmp_path, posts)
+    assert book.intend(Intent(KEY, "door", "{}"))
+    book.repair()
+    first = book.mended
+    assert "nothing" in first.lower() and not list(tmp_path.glob("ledger.db.damaged-*"))
+    assert lines(tmp_path) == ["start", "intent"], "nothing was repaired"
+    book.repair()
+    assert book.repairs == 2, "whoever asked twice is answered twice"
+    close(book)

@@ -11,6 +11,7 @@ import pytest
 from kioskd.actions import hands
 from kioskd.actions.crew import Crew
 from kioskd.actions.hands import KINDS, Workshop, make, pair
+from kioskd.actions.lastword import Words
 from kioskd.config.action import (
     CueAction,
     EndAction,
@@ -25,12 +26,25 @@ from kioskd.config.action import (
     VolumeAction,
 )
 from kioskd.config.sections import Action, RelayAction, SensorAction, Tool
-from kioskd.core.action_events import CueAsked, EndAsked, VolumeAsked
+from kioskd.core.action_events import CueAsked, EndAsked, MoveAsked, VolumeAsked
 from kioskd.core.announce_events import PageAsked
-from kioskd.core.events import RelaySwitched
+from kioskd.core.events import Event, RelaySwitched
 from kioskd.core.words import CallKey
 
 KEY = CallKey("e", "s", "c")
+
+
+def opened(posts: Any) -> Words:
+    """The run of ``KEY`` goes on, and the machine lets everything move."""
+
+    def post(event: Event) -> bool:
+        if isinstance(event, MoveAsked):
+            words.say(event.key, "")
+        return bool(posts(event))
+
+    words = Words(post)
+    words.open(KEY)
+    return words
 
 
 @pytest.fixture
@@ -42,7 +56,7 @@ def shop(posts: Any, line: Any) -> Iterator[Workshop]:
         return crews[-1]
 
     given = ({"door": line}, {}, posts, "lobby", str, threading.Event(), crews[0])
-    yield Workshop(*given, own_crew=own, relays={})
+    yield Workshop(*given, own_crew=own, relays={}, words=opened(posts))
     for crew in crews:
         crew.stop(5.0)
 
@@ -90,7 +104,7 @@ def test_a_relay_may_be_asked_for_so_many_seconds(shop: Workshop, line: Any) -> 
 def test_what_is_said_of_one_relay_keeps_both_apart(posts: Any, line: Any) -> None:
     crew = Crew("test-hands", 1, 0)
     lines = {"up": line, "down": type(line)("GPIO22")}
-    shop = Workshop(lines, {}, posts, "lobby", str, threading.Event(), crew, lambda *name: crew, {})
+    shop = Workshop(lines, {}, posts, "lobby", str, threading.Event(), crew, lambda *name: crew, {}, opened(posts))
     tools = [
         tool("up", relay=RelayAction(pin="GPIO27", pulse_ms=20, min_gap_s=0.0)),
         tool("down", relay=RelayAction(pin="GPIO22", pulse_ms=20, never_with=("up", "gone"), apart_ms=100)),

@@ -90,3 +90,11 @@ def test_slow_name_servers_are_told() -> None:
     walk = passed()
     walk.took_ms["dns"] = 5000.0
     assert judged(walk)["dns hydra-1"].grade is Grade.WARN
+
+
+@pytest.mark.parametrize(("host", "words"), [("127.0.0.1", "kioskd-voice"), ("hydra.example.org", "firewall")])
+def test_the_advice_is_for_where_the_service_is(host: str, words: str) -> None:
+    lost = Walk(took_ms={"dns": 1.0}, failed="connect", error=ConnectionRefusedError("no"))
+    found = {one.name: one for one in told("x", [lost], NOW, str, host)}["way x"]
+    assert words in found.advice and ("firewall" in found.advice) == (host != "127.0.0.1")
+    assert "HOST" not in found.advice

@@ -51,7 +51,7 @@ def test_what_the_unit_gives_is_fine() -> None:
     ("config", "key", "line"),
     [
         (Config(audio=Audio(record=Recording(dir="/srv/rec"))), "audio.record.dir", "ReadWritePaths=/srv/rec"),
-        (Config(ops=Ops(timeline="/var/log/kioskd/t.jsonl")), "ops.timeline", "LogsDirectory=kioskd"),
+        (Config(ops=Ops(timeline="/var/log/kiosk/t.jsonl")), "ops.timeline", "LogsDirectory=kiosk"),
         (Config(ops=Ops(wire_log="/srv/a/../wire.jsonl")), "ops.wire_log", "ReadWritePaths=/srv"),
         (Config(ops=Ops(state_dir="/data")), "ops.state_dir", "ReadWritePaths=/data"),
     ],
@@ -60,7 +60,7 @@ def test_a_folder_outside_is_told_with_both_ways_out(config: Config, key: str, l
     said = only(config)
     assert said.startswith(key) and line in said and "use a folder below /var/lib/kioskd" in said
     assert drop_in(config, SHIPPED) == f"[Service]\n{line}"
-    given = dataclasses.replace(SHIPPED, writable=(*SHIPPED.writable, "/srv", "/data", "/var/log/kioskd"))
+    given = dataclasses.replace(SHIPPED, writable=(*SHIPPED.writable, "/srv", "/data", "/var/log/kiosk"))
     assert found(config, given) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -68,7 +69,8 @@ def test_systemds_own_tool_takes_the_file_and_lists_every_entry(tmp_path: Path) 
         ("decision", "x: refuse (why)", {"verdict": "refuse"}, "refused"),
         ("decision", "x: allow (why)", {"verdict": "allow"}, ""),
         ("error", "thread capture died: x", {"thread": "capture"}, "thread-died"),
-        ("error", "the service says 1: 2", {"code": "1"}, ""),
+        ("error", "the service says 1", {"code": "1"}, "trouble"),
+        ("unlock", "the owner ended every lock-out", {}, "unlocked"),
         ("record", "begun, for at most 60 s", {}, "recording"),
         ("record", "not begun: muted", {}, ""),
         ("mute", "on", {"switch": "soft"}, "muted"),
@@ -80,6 +82,52 @@ def test_systemds_own_tool_takes_the_file_and_lists_every_entry(tmp_path: Path) 
 def test_notes_that_an_operator_acts_on_have_a_number(kind: str, text: str, data: dict[str, object], name: str) -> None:
     assert of_note(kind, text, data) == name
     assert ("MESSAGE_ID" in mark(name)) == bool(name)
+
+
+# What a kiosk does all day; nobody has to act on it. (Power and budget are told with their entry where they happen.)
+TOLD_ONLY = {
+    "announce",
+    "doctor",
+    "gate",
+    "lamp",
+    "latency",
+    "panel",
+    "power",
+    "session",
+    "speech",
+    "suspend",
+    "tool",
+    "turn",
+}
+SOME: tuple[dict[str, object], ...] = (
+    {},
+    {"on": True, "verdict": "refuse", "part": "x"},
+)
+STATES = ("", "x absent: why", "refused: why", "begun")
+
+
+def kinds_of_notes() -> set[str]:
+    """Every first argument of a call named note or Note in the whole house."""
+    found = set()
+    for path in (FILE.parents[1] / "kioskd").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and node.args and isinstance(first := node.args[0], ast.Constant):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if name in ("note", "Note") and isinstance(first.value, str):
+                    found.add(first.value)
+    return found
+
+
+def test_every_kind_of_note_has_an_entry_or_is_nothing_to_act_on() -> None:
+    kinds = kinds_of_notes()
+    marked = {kind for kind in kinds for data in SOME for text in STATES if of_note(kind, text, data)}
+    assert len(kinds) > 15 and kinds - marked == TOLD_ONLY
+
+
+def test_every_entry_is_reached_by_a_note_or_told_where_it_happens() -> None:
+    source = "".join(path.read_text() for path in (FILE.parents[1] / "kioskd").rglob("*.py"))
+    for name in BY_NAME:
+        assert source.count(f'"{name}"') >= 2, f"{name} stands in the catalogue, and nothing tells it"
 
 
 def test_what_policy_calls_a_refusal_is_one_here() -> None:

@@ -390,3 +390,33 @@ def test_a_session_that_is_called_as_the_panel_has_no_hold_on_the_help_button(pa
     bench.online("panel")
     caused = bench(ev.ActionEnded(key, True, "{}", "", ""))
     assert bench.of(ef.SendOutput, caused) == bench.of(ef.SendText, caused) == bench.of(ef.AskResponse, caused) == []
+
+
+def test_leaving_a_session_that_is_called_as_the_panel_does_not_take_the_call_for_help_back(
+    panelled: Callable[..., Any],
+) -> None:
+    bench = panelled(mode="voice")
+    bench.online("panel")
+    bench.says()
+    key = help_open(bench)
+    assert bench.of(ef.CloseLink, gesture(bench, "talk", "double")), "the visitor ended the conversation"
+    assert list(bench.s.calls) == [key] and bench.of(ef.RunAction, bench(ev.IntentCommitted(key, True)))
+
+
+@pytest.mark.parametrize(
+    "session, call_id", [("panel", "abc"), ("panel", "panel/panel/abc"), ("s1", "panel/panel/abc")]
+)
+def test_a_service_that_speaks_in_the_panels_words_is_a_service(
+    panelled: Callable[..., Any], session: str, call_id: str
+) -> None:
+    """Its session and its calls are named as the panel's own are: it is muted, answered and bounded as any other."""
+    bench = panelled(mode="voice")
+    bench.online(session)
+    bench.says()
+    key = help_open(bench)
+    bench.asks(call_id, "call_staff", '{"reason": "x"}')
+    assert len(bench.s.calls) == 2 and len(bench.of(ef.CommitIntent)) == 2, "none is taken for the other"
+    bench(ev.MuteAsked(True))
+    assert list(bench.s.calls) == [key], "muting takes the service's call back, and not the button's"
+    bench.asks(call_id + "2", "call_staff", '{"reason": "x"}')
+    assert list(bench.s.calls) == [key] and "muted" in str(bench.of(ef.RecordOutcome)[-1])

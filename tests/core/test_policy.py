@@ -189,6 +189,11 @@ FIRE = Interlock(pin="GPIO24", must_be="inactive", name="the fire alarm")
 NINE = Wall("2026-12-21", 0, 9 * 60, True)
 
 
+def test_nobody_is_asked_for_a_hand_for_what_cannot_be_done() -> None:
+    decision = judge(tool(), KIOSK, "", replace(CALM, unfit="its relay has no net"))
+    assert (decision.verdict, decision.code, decision.why) == (Verdict.REFUSE, "unfit", "its relay has no net")
+
+
 def test_the_schedule_refuses_whatever_the_hand_says() -> None:
     office = tool(hours=("mon-fri 08:00-18:00",))
     assert code(office, wall=NINE) == "confirm" and code(office, wall=NINE, given=HAND) == "allowed"

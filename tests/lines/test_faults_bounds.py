@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from torture.bounds import cases
+from torture import memory
+from torture.bounds import cases, measure
 from torture.caller import Caller
 from torture.lives import look
 from torture.strikes import FROZEN_MS, GONE_MS, Row, ever_on, pulsing
@@ -20,7 +22,7 @@ from torture.unit import DOOR, LOW_DOOR, ROOT, Unit, seconds
 
 # The unit's ten seconds are a matter of waiting only; that they are the unit's is looked at below.
 WATCHDOG_S = 2.0
-NAMES = sorted(cases(WATCHDOG_S, None))
+NAMES = sorted({*cases(WATCHDOG_S, None)} - {"oom"})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,6 +35,7 @@ def test_a_line_is_released_within_its_bound(name: str, watch: Any) -> None:
 
     def judge(found: tuple[Row, float]) -> None:
         row, held_ms = found
+        assert row.ms is not None and row.bound_ms is not None
         if row.detail.get("bound_is") == "least":
             assert row.ms >= row.bound_ms, row
         else:
@@ -86,7 +89,62 @@ def test_the_command_prints_rows_for_scripts_and_knows_its_names() -> None:
     assert set(row) == {"name", "about", "ms", "bound_ms", "ok", "detail", "machine", "uid"} and row["name"] == "helper"
     assert done.returncode == (0 if row["ok"] else 1)
     done = subprocess.run([*command, "luck", "oom"], capture_output=True, text=True, timeout=60, cwd=ROOT)
-    assert done.returncode == 2 and "luck, oom" in done.stderr and "--cgroup" in done.stderr
+    assert done.returncode == 2 and "no such bound: luck\n" in done.stderr
+
+
+def test_out_of_memory_the_kernel_kills_and_the_helper_releases_or_the_command_says_that_it_cannot_be_tried(
+    watch: Any,
+) -> None:
+    def attempt() -> tuple[Row, float]:
+        since = time.monotonic()
+        (row,) = measure(["oom"], WATCHDOG_S)
+        return row, watch.held_s(since) * 1000
+
+    def judge(found: tuple[Row, float]) -> None:
+        row, held_ms = found
+        assert row.ms is None or row.ms <= GONE_MS + held_ms, row
+
+    def always(found: tuple[Row, float]) -> None:
+        row = found[0]
+        if row.ms is None:
+            assert row.about.startswith("not measured: ") and row.ok is None
+        else:
+            assert (row.detail["exit"], row.detail["oom_kills"]) == (-signal.SIGKILL, 1), row
+
+    watch.in_peace(attempt, judge, always, attempts=4)
+
+
+def test_a_folder_that_bounds_no_memory_is_a_sentence_and_its_own_exit_status(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torture", "bounds", "oom", "--cgroup", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 75 and done.stdout == f"oom        not measured: {tmp_path} is no memory cgroup\n"
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 75 and json.loads(done.stdout)[0]["ok"] is None
+
+
+@pytest.mark.parametrize(
+    "mounts, place",
+    [
+        ("cgroup {0} cgroup rw,relatime,memory 0 0", 1),
+        ("cgroup {0} cgroup rw,relatime,cpu 0 0\ncgroup2 {0} cgroup2 rw,nosuid 0 0", 2),
+        ("tmpfs {0} tmpfs rw 0 0\ncgroup {0} cgroup rw,relatime,cpu 0 0", None),
+    ],
+)
+def test_both_versions_of_cgroups_are_found(tmp_path: Path, mounts: str, place: int | None) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
+    (tmp_path / "mounts").write_text(mounts.format(tmp_path) + "\n")
+    if place is None:
+        with pytest.raises(memory.NotHad, match="no memory controller"):
+            memory.look(tmp_path / "mounts")
+    else:
+        assert memory.look(tmp_path / "mounts") == (tmp_path, place)
+
+
+def test_the_kernels_kills_are_counted_in_both_versions(tmp_path: Path) -> None:
+    (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
+    assert memory.kills(tmp_path) == 1
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 9\noom 3\noom_kill 2\noom_group_kill 0\n")
+    assert memory.kills(tmp_path) == 2
 
 
 def test_the_bound_of_a_process_that_is_gone_is_a_second() -> None:

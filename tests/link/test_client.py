@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
+import math
+import random
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -61,6 +65,48 @@ def test_an_upgrade_carries_url_and_headers_and_asks_for_no_compression(kit: Any
             assert visit.close_code == 1000
 
     asyncio.run(main())
+
+
+def on_the_wire(kit: Any, frames: list[bytes], compress: bool) -> int:
+    """How many bytes a service receives for these frames, all of which arrive as they were sent."""
+    came = 0
+
+    async def main() -> None:
+        heard: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+
+        async def service(connection: Any) -> None:
+            taken = connection.data_received
+
+            def count(data: bytes) -> None:
+                nonlocal came
+                came += len(data)
+                taken(data)
+
+            connection.data_received = count
+            heard.set_result([message async for message in connection])
+
+        async with serve(service, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            connection = await dial(target_for(kit, f"ws://127.0.0.1:{port}", compress=compress))
+            for frame in frames:
+                await connection.send(frame)
+            await connection.close(1000)
+            assert [str(frame, "utf-8") if isinstance(frame, bytes) else frame for frame in await heard] == [
+                frame.decode() for frame in frames
+            ]
+
+    asyncio.run(main())
+    return came
+
+
+def test_a_link_that_is_paid_by_the_byte_carries_much_less(kit: Any) -> None:
+    """Sound as a microphone has it, in base64, and the zeros that follow each turn."""
+    chance = random.Random(3)
+    sound = [int(900 * math.sin(at / 9) + chance.gauss(0, 90)) for at in range(16_000)]
+    chunks = [struct.pack("<320h", *sound[at : at + 320]) for at in range(0, 16_000, 320)] + [bytes(640)] * 50
+    frames = [b'{"type":"input_audio_buffer.append","audio":"' + base64.b64encode(one) + b'"}' for one in chunks]
+    plain, small = (on_the_wire(kit, frames, compress) for compress in (False, True))
+    assert plain > sum(map(len, frames)) and small < 0.6 * plain
 
 
 @pytest.mark.parametrize(
@@ -170,12 +216,16 @@ async def end_of(kit: Any, script: Any, before_ready: bool = False, **profile: A
     "code, trouble",
     [(1000, Trouble.NORMAL), (1001, Trouble.EXPIRY), (1011, Trouble.TRANSPORT), (1013, Trouble.CAPACITY)],
 )
-def test_a_close_is_sorted_and_its_reason_shown(kit: Any, code: int, trouble: Trouble) -> None:
+def test_a_close_is_sorted_and_its_reason_shown_while_it_cannot_quote_anybody(
+    kit: Any, code: int, trouble: Trouble
+) -> None:
     async def script(visit: Any) -> None:
         await visit.socket.close(code, f"a\x00reason {kit.key}")
 
     failure = asyncio.run(end_of(kit, script))
     assert (failure.trouble, failure.close_code) == (trouble, code)
+    assert failure.sentence == f"127.0.0.1 closed the session ({code})"
+    failure = asyncio.run(end_of(kit, script, before_ready=True))
     assert failure.sentence == f"127.0.0.1 closed the session ({code}: a reason ***)"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 from typing import Any
 
@@ -429,6 +430,31 @@ def test_a_service_that_stops_reading_is_given_up(kit: Any) -> None:
     asyncio.run(main())
 
 
+def test_what_a_service_quotes_of_a_visitor_reaches_no_journal(kit: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the log at INFO, nor an event: those become notes, status and audit."""
+    caplog.set_level(logging.INFO)
+    words = "cannot transcribe: my name is Anna"
+
+    async def script(visit: Any) -> None:
+        await visit.handshake()
+        await visit.send("error", error={"code": "invalid_frame", "message": words})
+        await visit.send("error", error={"code": words, "message": words})
+        await visit.send("warning", code=words, message=words)
+        await visit.socket.close(1011, words)
+
+    async def main() -> None:
+        async with kit.Peer(script, kit.well) as peer, kit.Bench(kit.setup_for(peer.url)) as bench:
+            await ready(kit, bench, peer)
+            ended = await bench.event(SessionEnded)
+            assert "1011" in ended.reason
+            codes = [complaint.code for complaint in bench.of(ServiceComplained)]
+            assert codes == ["invalid_frame", "unnamed"]
+            assert "Anna" not in repr(bench.events) + repr(bench.link.snapshot())
+
+    asyncio.run(main())
+    assert "says invalid_frame" in caplog.text and "Anna" not in caplog.text
+
+
 def test_errors_that_leave_the_session_alive_are_told_and_too_many_end_it(kit: Any) -> None:
     async def script(visit: Any) -> None:
         await visit.handshake()
@@ -444,7 +470,7 @@ def test_errors_that_leave_the_session_alive_are_told_and_too_many_end_it(kit: A
             ended = await bench.event(SessionEnded)
             assert "again and again" in ended.reason
             said = bench.of(ServiceComplained)
-            assert said[0] == ServiceComplained("session-1", "tool_response_timeout", "too slow")
+            assert said[0] == ServiceComplained("session-1", "tool_response_timeout")
             assert [complaint.code for complaint in said[1:]] == ["invalid_frame"] * 9
 
     asyncio.run(main())

@@ -53,6 +53,7 @@ def test_patience_is_asked_for_in_seconds_or_until_a_date() -> None:
     "received, sent, trouble, cause, words",
     [
         ((1013, "full"), None, Trouble.CAPACITY, Cause.SERVICE, "closed the session (1013: full)"),
+        ((1011, "you said: my name is Anna"), None, Trouble.TRANSPORT, Cause.SERVICE, "closed the session (1011)"),
         ((1000, ""), 1000, Trouble.NORMAL, Cause.SERVICE, "closed the session (1000)"),
         (None, None, Trouble.TRANSPORT, Cause.NETWORK, "broke"),
         (None, 1011, Trouble.TRANSPORT, Cause.SILENCE, "did not answer a ping within 30 s"),

@@ -25,7 +25,7 @@ from kioskd.wire.profile import Trouble
         ),
         (facts.Ended("r", "failed", "", None, "boom"), events.ResponseDone("s", "r", "failed", "boom")),
         (facts.ToolCalled("r", "c", "open", "{}"), events.ToolAsked(CallKey("e", "s", "c"), "open", "{}")),
-        (facts.Complaint(Trouble.FRAME, "c", "m", "p", False), events.ServiceComplained("s", "c", "m")),
+        (facts.Complaint(Trouble.FRAME, "c", "m", "p", False), events.ServiceComplained("s", "c")),
         (facts.Created("s"), None),
         (facts.Ready("s", 24_000, {}), None),
         (facts.AudioDone("r"), None),
@@ -54,7 +54,17 @@ def test_each_fact_has_its_event(fact: facts.Fact, event: events.Event | None) -
     ],
 )
 def test_a_complaint_is_an_end_or_not(trouble: Trouble, before_ready: bool, expected: Trouble | None) -> None:
-    failure = failure_of(facts.Complaint(trouble, "code", "words", "", before_ready), "hydra")
+    failure = failure_of(facts.Complaint(trouble, "code", "words", "", before_ready), "hydra", told=False)
     assert (failure and failure.trouble) == expected
     if failure is not None:
-        assert failure.sentence == "hydra says code: words"
+        assert failure.sentence == ("hydra says code: words" if before_ready else "hydra says code")
+
+
+@pytest.mark.parametrize(("before_ready", "told"), [(False, False), (True, True), (False, True)])
+def test_what_a_service_has_heard_or_was_told_it_cannot_have_repeated(before_ready: bool, told: bool) -> None:
+    complaint = facts.Complaint(Trouble.FATAL, "my name is Anna", "you said: my name is Anna", "", before_ready)
+    failure = failure_of(complaint, "hydra", told)
+    assert failure is not None and failure.sentence == "hydra says unnamed"
+    assert "Anna" not in repr(event_of(complaint, "hydra", "s"))
+    ended = facts.Ended("r", "failed", "my name is Anna", {}, "")
+    assert "Anna" not in repr(event_of(ended, "hydra", "s"))

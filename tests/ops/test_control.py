@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import random
 import socket
 import stat
 import tempfile
@@ -326,6 +327,72 @@ def test_five_hundred_strange_requests_each_get_a_line_and_change_nothing_they_s
 
     with tempfile.TemporaryDirectory(prefix="kioskd-") as folder:
         play(Path(folder), scene)
+
+
+def strange(chance: random.Random) -> bytes:
+    """A request that somebody's broken, or hostile, program might send: one line."""
+    verbs = ("apply", "config", "panel", "audit", "doctor", "usage", "record", "unlock", "say", "watchh", "", "\0")
+    names = (
+        "do",
+        "step",
+        "sha256",
+        "watch_s",
+        "confirm_s",
+        "verb",
+        "name",
+        "text",
+        "days",
+        "by",
+        "run",
+        "what",
+        "keep",
+    )
+    values = (
+        None,
+        True,
+        -1,
+        1e308,
+        10**40,
+        "",
+        "a" * 300,
+        "\u202e",
+        [],
+        [[]] * 9,
+        {},
+        {"do": {}},
+        "begin",
+        "keep",
+        "0" * 64,
+    )
+    row: dict[str, object] = {name: chance.choice(values) for name in chance.sample(names, chance.randrange(6))}
+    row["do"] = chance.choice(verbs)
+    line = bytearray(json.dumps(row).encode())
+    for _ in range(chance.choice((0, 0, 1, 3, 40))):
+        line[chance.randrange(len(line))] = chance.randrange(256)
+    if chance.random() < 0.1:
+        line = bytearray(chance.randbytes(chance.randrange(1, 200)))
+    elif chance.random() < 0.1:
+        line = line[: chance.randrange(1, len(line) + 1)]
+    return bytes(line).replace(b"\n", b" ") + b"\n"
+
+
+def test_ten_thousand_fuzzed_requests_leave_a_real_daemon_as_it_was(kiosk_file: Any, kiosk_unit: Any) -> None:
+    """Both sockets of a daemon in a process of its own: a line for each request, and the same configuration runs."""
+    chance, before = random.Random(6), kiosk_file.status()["config"]["sha256"]
+    for name in (LOOK, CHANGE):
+        for _ in range(100):
+            batch = [strange(chance) for _ in range(50)]
+            with socket.socket(socket.AF_UNIX) as asking:
+                asking.settimeout(30)
+                asking.connect(str(kiosk_file.folder / "run" / name))
+                lines = asking.makefile("rb")
+                for request in batch:
+                    asking.sendall(request)
+                    answer = json.loads(lines.readline())
+                    assert answer["ok"] is True or answer["error"].count("\n") == 0, (request, answer)
+    config = kiosk_file.status()["config"]
+    assert config["sha256"] == before and config["running"] == "file" and config["trial"] is None
+    assert kiosk_file.path.read_text() == kiosk_file.text and kiosk_unit.starts == 1
 
 
 # -- watching ----------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kioskd.ops.sockets import Place
+from kioskd.ops import sockets
+from kioskd.ops.sockets import Place, asker
 
 NO_GROUP = "no-such-group-here"
 
@@ -58,6 +59,60 @@ def test_without_the_group_the_mode_is_the_one_for_being_alone(folder: Path, alo
     with place.prepare(NO_GROUP, alone):
         place.take()
     assert mode(folder / "change.sock") == alone
+
+
+def birthplace(folder: Path, group: str, setgid: bool = True) -> Path:
+    """As systemd/tmpfiles.d-kioskd.conf makes it."""
+    place = folder / f"group-{group}"
+    place.mkdir()
+    os.chown(place, -1, grp.getgrnam(group).gr_gid)
+    place.chmod(0o2700 if setgid else 0o700)
+    return place
+
+
+def no_chown(*given: object, **keys: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_a_socket_has_its_group_from_birth_where_chown_is_forbidden(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = "daemon" if os.geteuid() == 0 else own_group()
+    born = birthplace(folder, group)
+    monkeypatch.setattr(os, "chown", no_chown)
+    place = Place(str(folder / "change.sock"))
+    with place.prepare(group, 0o600):
+        assert not (folder / "change.sock").exists()
+        place.take()
+    found = (folder / "change.sock").stat()
+    assert grp.getgrgid(found.st_gid).gr_name == group and mode(folder / "change.sock") == 0o660
+    assert list(born.iterdir()) == [] and caplog.text == ""
+    place.leave()
+    assert list(folder.iterdir()) == [born]
+
+
+def test_a_birthplace_that_gives_no_group_opens_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = "daemon" if os.geteuid() == 0 else own_group()
+    birthplace(folder, group, setgid=False)
+    wanted = grp.getgrnam(group).gr_gid
+    monkeypatch.setattr(os, "chown", no_chown)
+    place = Place(str(folder / "change.sock"))
+    with place.prepare(group, 0o600):
+        place.take()
+    # Not given to the group by birth, and not by chown: it stays with us alone (or is ours by our own group).
+    found = (folder / "change.sock").stat()
+    assert mode(folder / "change.sock") == (0o660 if found.st_gid == wanted else 0o600)
+    assert "does not give its group" in caplog.text
+
+
+def test_who_asks_is_named_unless_the_kernel_hides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert asker(ours) == os.getuid()
+        monkeypatch.setattr(sockets, "user_of", lambda asking: sockets.UNMAPPED)
+        assert asker(ours) == "other"
 
 
 def test_a_group_that_we_are_not_in_is_named_and_not_let_in(
