@@ -41,7 +41,7 @@ class Chroot:
             "DEBIAN_FRONTEND": "noninteractive",
         }
         try:
-            enter = ["unshare", "--mount", "--propagation", "private", "sh", str(ROOT / "appliance" / "enter.sh")]
+            enter = ["unshare", "--mount", "--propagation", "private", "sh", str(ROOT / "packaging" / "enter")]
             run([*enter, str(self.tree), *command], self._log, env)
         finally:
             policy.unlink(missing_ok=True)

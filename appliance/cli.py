@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--smoke", action="store_true", help="tests/appliance/test_smoke.py only")
     test.add_argument("--cached", action="store_true", help="not without a cached base: status 75")
     test.add_argument("--within", type=float, metavar="MINUTES", help="give up after this long: status 75")
+    test.add_argument("--standing", type=Path, metavar="DIR", help="leave the machine there, or take the one that is")
     test.add_argument("--out", type=Path, default=ROOT / "appliance-findings", help="for journals of what failed")
     soak = commands.add_parser("soak", help="run it for hours under faults at random")
     soak.add_argument("--hours", type=float, default=2.0)
@@ -121,11 +122,13 @@ def test(layers: Layers, given: argparse.Namespace) -> int:
         "KIOSKD_APPLIANCE_ARCH": layers.arch,
         "KIOSKD_APPLIANCE_OUT": str(given.out),
         "PYTHONPATH": str(ROOT),
+        **({"KIOSKD_APPLIANCE_STANDING": str(given.standing.absolute())} if given.standing else {}),
     }
     what = ROOT / "tests" / "appliance" / ("test_smoke.py" if given.smoke else "")
     chosen = ["-k", " or ".join(given.names)] if given.names else []
-    # One line a test: this takes minutes, and somebody waits. The first that fails ends it: the next need what it left.
-    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-v", "-s", "-x", "--strict-markers"]
+    # One line a test: this takes minutes, and somebody waits.
+    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-v", "-s", "--strict-markers"]
+    command += ["-x"] if given.smoke else []
     command += ["--import-mode=importlib", "-p", "no:cacheprovider", *chosen, str(what)]
     began = time.monotonic()
     code = bounded(command, env, given.within)

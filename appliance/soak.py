@@ -114,7 +114,7 @@ class Doings:
         self._asked()
 
     def _asked(self) -> None:
-        self._world.channel.until("a hand is asked for", "kioskctl status --json | grep -q confirming", 10, 1.0)
+        self._world.asked(10)
 
     def press(self) -> None:
         """A child at the button."""
@@ -186,7 +186,7 @@ def _live(world: World, hours: float, seed: int, out: Path) -> tuple[list[Sample
         while samples[-1].at_s < hours * 3600:
             name = doings.one()
             world.channel.shell(f"sleep {chance.uniform(*REST_S):.1f}", 60)
-            world.channel.until("somebody answers", "kioskctl status --json >/dev/null; test $? -le 1", 30)
+            world.until("somebody answers", bool, 30)
             samples.append(sample(world, since_s))
             file.write(json.dumps({"doing": name, **samples[-1]._asdict()}) + "\n")
             file.flush()

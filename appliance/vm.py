@@ -12,7 +12,7 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from appliance.channel import Channel
 from appliance.host import ApplianceError, kvm_serves, need
@@ -23,7 +23,7 @@ CPU = {"amd64": "Nehalem", "arm64": "cortex-a72"}
 # Emulated: the guest's clock counts its instructions, one a nanosecond, and stands still while the host has no time for
 # it. So the guest is a machine with one slow core that never stalls, whatever else runs here: sound and deadlines in it
 # are those of such a machine, and only we outside must wait. While it is idle its clock goes with ours.
-COUNTED = ["-icount", "shift=0,sleep=on", "-rtc", "clock=vm"]
+COUNTED = ["-icount", "shift=0,sleep=on"]
 # So much longer than with KVM we may have to wait for a guest that is counted, on a busy host. The patience of a test
 # is multiplied by it, and nothing else: bounds of the product are in the guest's own time.
 EMULATED, VIRTUAL = 12.0, 1.5
@@ -37,7 +37,31 @@ def accelerated(arch: str, image: Path) -> bool:
     return kvm_serves(QEMU[arch], image / "vmlinuz")
 
 
-def arguments(arch: str, image: Path, folder: Path, kvm: bool, ssh_port: int, console: str) -> list[str]:
+class Boot(NamedTuple):
+    """How a boot differs from the usual one.
+
+    Attributes:
+        words: more of the kernel's command line; a later word overrules an earlier one.
+        disks: raw images, /dev/vdb and so on; what is written there is gone with the boot too.
+        clock: what the board's clock shows at power on, as 2019-01-01T00:00:00; empty: the time.
+    """
+
+    words: str = ""
+    disks: tuple[Path, ...] = ()
+    clock: str = ""
+
+
+USUAL = Boot()
+# Nothing of this machine needs them. That the same code at the same address need not be translated again is a guess.
+SPARE = (
+    "nokaslr norandmaps mitigations=off audit=0 apparmor=0 cryptomgr.notests random.trust_cpu=on "
+    "rcupdate.rcu_expedited=1"
+)
+
+
+def arguments(
+    arch: str, image: Path, folder: Path, kvm: bool, ssh_port: int, console: str, boot: Boot = USUAL
+) -> list[str]:
     """QEMU's command line.
 
     Args:
@@ -49,13 +73,17 @@ def arguments(arch: str, image: Path, folder: Path, kvm: bool, ssh_port: int, co
     machine = ["-machine", "virt"] if arch == "arm64" else []
     emulated = ["-accel", "tcg,thread=single", "-cpu", CPU[arch], "-smp", "1", *COUNTED]
     accel = ["-accel", "kvm", "-cpu", "host", "-smp", "2"] if kvm else emulated
+    rtc = ",".join(filter(None, ["" if kvm else "clock=vm", f"base={boot.clock}" if boot.clock else ""]))
+    drives = [image / "disk.img", *boot.disks]
     serial = {"log": f"file:{folder / 'console.log'}", "here": "mon:stdio"}[console]
     return [
-        *("nice", "-n", "19", QEMU[arch], *machine, *accel, "-m", str(MEMORY_MIB), "-no-reboot"),
+        *("nice", "-n", "5", QEMU[arch], *machine, *accel, "-m", str(MEMORY_MIB), "-no-reboot"),
         *("-display", "none", "-serial", serial, "-nodefaults"),
         *("-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd.img")),
-        *("-append", f"root=/dev/vda rw console={tty} quiet net.ifnames=0 panic=-1 mitigations=off"),
-        *("-drive", f"file={image / 'disk.img'},format=raw,if=virtio,snapshot=on"),
+        *("-append", f"root=/dev/vda rw console={tty} quiet net.ifnames=0 panic=-1 {SPARE} {boot.words}".strip()),
+        *(word for disk in drives for word in ("-drive", f"file={disk},format=raw,if=virtio,snapshot=on,cache=unsafe")),
+        *(("-rtc", rtc) if rtc else ()),
+        *("-pidfile", str(folder / "pid")),
         *("-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=kioskd.appliance"),
         *("-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off"),
         *("-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
@@ -78,19 +106,43 @@ class Machine:
     Args:
         image: the folder with disk.img, vmlinuz, initrd.img.
         console: as ``arguments``.
+        standing: a folder in which the machine stays when it is let go, for the next who names it; None: it does not.
     """
 
-    def __init__(self, image: Path, arch: str, console: str = "log") -> None:
+    def __init__(
+        self, image: Path, arch: str, console: str = "log", boot: Boot = USUAL, standing: Path | None = None
+    ) -> None:
         need(QEMU[arch])
-        self.image, self.arch, self.console = image, arch, console
+        self.image, self.arch, self.console, self.how, self._standing = image, arch, console, boot, standing
         # A unix socket's path has 107 bytes at most (unix(7)): a short folder, not the cache.
-        self.folder = Path(tempfile.mkdtemp(prefix="appliance-"))
+        self.folder = standing or Path(tempfile.mkdtemp(prefix="appliance-"))
+        self.folder.mkdir(exist_ok=True)
         self.kvm = accelerated(arch, image)
         self.scale = VIRTUAL if self.kvm else EMULATED
-        self.ssh_port = free_port()
+        port = self.folder / "ssh_port"
+        self.ssh_port = int(port.read_text()) if self.stands() else free_port()
+        port.write_text(str(self.ssh_port))
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self.began = 0.0
+
+    def pid(self) -> int | None:
+        """QEMU's; None: none runs for this folder."""
+        file = self.folder / "pid"
+        pid = int(file.read_text()) if file.exists() else None
+        return pid if pid is not None and Path(f"/proc/{pid}").exists() else None
+
+    def stands(self) -> bool:
+        """Whether somebody before us booted it and let it go."""
+        return self._standing is not None and self.pid() is not None
+
+    def processor_s(self) -> float:
+        """What QEMU has used of this machine's processors: what a run costs, however busy the machine is."""
+        pid = self.pid()
+        if pid is None:
+            return 0.0
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # proc_pid_stat(5): utime, stime
 
     @property
     def channel(self) -> Channel:
@@ -101,7 +153,7 @@ class Machine:
 
     def start(self) -> None:
         """Begin to boot."""
-        command = arguments(self.arch, self.image, self.folder, self.kvm, self.ssh_port, self.console)
+        command = arguments(self.arch, self.image, self.folder, self.kvm, self.ssh_port, self.console, self.how)
         self.began = time.monotonic()
         here = self.console == "here"
         out = None if here else (self.folder / "qemu.log").open("wb")
@@ -113,13 +165,39 @@ class Machine:
         Raises:
             ApplianceError: it does not come up; with the end of what its console said.
         """
-        self.start()
+        standing = self.stands()
+        if not standing:
+            self.start()
         try:
             self._channel = Channel(self.folder / "agent", self.scale)
-            self._channel.awake(BOOT_S)
+            (self._channel.reborn if standing else self._channel.awake)(BOOT_S)
         except ApplianceError as error:
             raise ApplianceError(f"{error}\n{self.tail()}") from error
         return self._channel
+
+    def monitor(self, line: str) -> None:
+        """A line for QEMU's monitor that says nothing when all is well.
+
+        Raises:
+            ApplianceError: it said something.
+        """
+        said = self.command("human-monitor-command", **{"command-line": line})
+        if said.strip():
+            raise ApplianceError(f"QEMU's monitor says to {line}: {said.strip()}")
+
+    def keep(self, name: str) -> None:
+        """Keep the whole machine as it is now, for ``recall``, as long as QEMU runs."""
+        self.monitor(f"savevm {name}")
+        (self.folder / f"kept-{name}").touch()
+
+    def kept(self, name: str) -> bool:
+        """Whether there is one of that name."""
+        return (self.folder / f"kept-{name}").exists()
+
+    def recall(self, name: str) -> None:
+        """The whole machine as it was: memory, disk, clock. Seconds, where a boot is a minute."""
+        self.monitor(f"loadvm {name}")
+        self.channel.reborn(BOOT_S)
 
     def tail(self) -> str:
         """The end of what the console and QEMU said."""
@@ -138,7 +216,7 @@ class Machine:
             ApplianceError: QEMU refuses.
         """
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(30)
+            line.settimeout(300)  # savevm on a busy machine
             line.connect(str(self.folder / "qmp"))
             stream = line.makefile("rw")
             for asked in ({"execute": "qmp_capabilities"}, {"execute": execute, "arguments": given}):
@@ -154,7 +232,7 @@ class Machine:
     def network(self) -> None:
         """Give the guest its network: QEMU's own, with nobody on it but this machine."""
         self.channel.shell(
-            "ip link set eth0 up && ip addr add 10.0.2.15/24 dev eth0 && ip route add default via 10.0.2.2 && "
+            "ip link set eth0 up && ip addr replace 10.0.2.15/24 dev eth0 && ip route replace default via 10.0.2.2 && "
             "echo nameserver 10.0.2.3 >/etc/resolv.conf"
         )
 
@@ -195,9 +273,11 @@ class Machine:
                 shutil.copyfile(self.folder / log, folder / log)
 
     def close(self) -> None:
-        """Pull the plug."""
+        """Pull the plug; where it is one that stays, let it go."""
         if self._channel is not None:
             self._channel.close()
+        if self._standing is not None:
+            return
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)

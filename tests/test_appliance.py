@@ -21,14 +21,15 @@ from kioskd.config.loader import load
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
-from appliance import cli  # noqa: E402  (no installed package: the path comes first)
+from appliance import cli, matrix  # noqa: E402  (no installed package: the path comes first)
 from appliance.channel import Channel  # noqa: E402
 from appliance.host import ApplianceError, debian_mirror, kvm_serves, run  # noqa: E402
 from appliance.layers import Layers  # noqa: E402
+from appliance.matrix import Matrix  # noqa: E402
 from appliance.slope import picture, slope  # noqa: E402
 from appliance.soak import Sample, report  # noqa: E402
 from appliance.store import Store, digest, of_files  # noqa: E402
-from appliance.vm import arguments, free_port  # noqa: E402
+from appliance.vm import Boot, arguments, free_port  # noqa: E402
 
 
 def test_the_ordinary_tests_boot_nothing() -> None:
@@ -133,13 +134,41 @@ def test_a_step_that_fails_says_what_it_said(tmp_path: Path) -> None:
 
 def test_qemu_writes_nothing_to_the_image_and_listens_on_loopback_only(tmp_path: Path) -> None:
     line = arguments("amd64", tmp_path, tmp_path, False, 2222, "log")
-    assert any(word.endswith("snapshot=on") for word in line)
+    assert any("snapshot=on" in word for word in line)
     assert "user,id=outside,hostfwd=tcp:127.0.0.1:2222-:22" in line
     # Emulated, its clock counts instructions: a busy host makes it later, never slower.
     assert "tcg,thread=single" in line and "-icount" in line and "kvm" not in line
     real = arguments("amd64", tmp_path, tmp_path, True, 2222, "log")
     assert "kvm" in real and "-icount" not in real
     assert 1024 <= free_port() <= 65535
+
+
+def test_a_boot_may_have_other_words_disks_and_another_clock(tmp_path: Path) -> None:
+    how = Boot(words="ro", disks=(tmp_path / "state.img",), clock="2019-01-01T00:00:00")
+    line = arguments("amd64", tmp_path, tmp_path, False, 2222, "log", how)
+    words = line[line.index("-append") + 1]
+    assert words.index(" rw ") < words.index(" ro"), "the later word is the one that counts"
+    assert sum(word.startswith("file=") and "snapshot=on" in word for word in line) == 2
+    assert line[line.index("-rtc") + 1] == "clock=vm,base=2019-01-01T00:00:00"
+
+
+def test_the_matrix_is_made_of_what_was_seen_last(tmp_path: Path) -> None:
+    path = tmp_path / "faults.jsonl"
+    row = dict(fault="SIGKILL", phase="relay on", lamp="off", status="a | b\nc", journal="", lost="", test="test_x")
+    Matrix(path).row(**row, off_s=0.5)
+    Matrix(path).row(**{**row, "phase": "at rest"})
+    Matrix(path).row(**row, off_s=0.04, back_s=3.0)
+    made = matrix.table(matrix.read([path]))
+    assert made.splitlines()[2] == "| SIGKILL | relay on | off | a / b c |  | 0.04 s | 3.00 s |  | `test_x` |"
+    assert len(made.splitlines()) == 4
+    whole = f"before\n{matrix.BEGIN}old\n{matrix.END}after\n"
+    assert matrix.page(whole, made) == f"before\n{matrix.BEGIN}\n{made}\n{matrix.END}after\n"
+    with pytest.raises(ApplianceError, match="faults.md has no"):
+        matrix.page("no marks", made)
+
+
+def test_the_page_of_faults_has_room_for_the_matrix() -> None:
+    assert matrix.BEGIN in matrix.PAGE.read_text() and matrix.END in matrix.PAGE.read_text()
 
 
 def test_a_kvm_that_does_not_serve_is_not_used(tmp_path: Path) -> None:
@@ -161,7 +190,7 @@ def test_a_machine_that_is_too_slow_is_said_to_be_and_is_no_failure() -> None:
 
 def test_the_guests_configuration_checks() -> None:
     loaded = load(str(ROOT / "appliance" / "guest" / "kioskd.yaml"))
-    assert loaded.problems == [] or list(loaded.problems) == []
+    assert list(loaded.problems) == []
 
 
 def test_commands_reach_the_agent_and_files_come_back(tmp_path: Path) -> None:
@@ -189,6 +218,10 @@ def test_commands_reach_the_agent_and_files_come_back(tmp_path: Path) -> None:
             channel.read(str(tmp_path / "nothing"))
         with pytest.raises(ApplianceError, match="ended with 1"):
             channel.must("false")
+        assert channel.until("it is there", f"cat {tmp_path}/there/file | wc -c", 1).strip() == "2"
+        with pytest.raises(ApplianceError, match="not within 0 s: a miracle"):
+            channel.until("a miracle", "false", 0.3, 0.1)
+        assert channel.look("status")[1] is None, "no kiosk answers here"
         other.shutdown(socket.SHUT_RDWR)
         thread.join(5)
         with pytest.raises(ApplianceError, match="shut|Broken"):

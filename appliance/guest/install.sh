@@ -8,8 +8,14 @@ guest=$(dirname "$0")
 apt-get update -q
 apt-get install -q -y --no-install-recommends /mnt/package/kioskd_*.deb
 apt-get clean
-# For the tests of upgrades.
-install -D -m 644 /mnt/package/kioskd_*.deb /var/cache/appliance/kioskd.deb
+# For the tests of upgrades: the same one, and one that calls itself newer. Not compressed: unpacking costs minutes there.
+mkdir -p /var/cache/appliance
+work=$(mktemp -d)
+dpkg-deb -R /mnt/package/kioskd_*.deb "$work/kioskd"
+dpkg-deb -Znone -b "$work/kioskd" /var/cache/appliance/kioskd.deb
+sed -i 's/^Version: .*/&+next1/' "$work/kioskd/DEBIAN/control"
+dpkg-deb -Znone -b "$work/kioskd" /var/cache/appliance/kioskd-next.deb
+rm -r "$work"
 
 # The hardware: a sound card that hears itself, a GPIO chip with the label of a Raspberry Pi's.
 install -D -m 644 /mnt/module/gpio-sim.ko "/lib/modules/$kernel/extra/gpio-sim.ko"
@@ -35,9 +41,13 @@ passwd -d root >/dev/null
 mkdir -p /etc/systemd/journald.conf.d
 printf '[Journal]\nStorage=volatile\nRateLimitBurst=0\n' >/etc/systemd/journald.conf.d/appliance.conf
 # Nothing that wakes up in the middle of a test.
-systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer dpkg-db-backup.timer \
+systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer dpkg-db-backup.timer getty@tty1.service \
+    systemd-logind.service systemd-binfmt.service alsa-restore.service systemd-tmpfiles-clean.timer \
     e2scrub_reap.service modprobe@efi_pstore.service modprobe@drm.service modprobe@fuse.service
 # One kernel log line and some seconds of emulation less.
 mkdir -p /etc/systemd/system-generators
 ln -sf /dev/null /etc/systemd/system-generators/systemd-ssh-generator
 systemd-machine-id-setup
+# It was updated: what a first boot does (caches of the linker, of the journal's catalog) is done here and not there.
+journalctl --update-catalog
+touch -d "@$(($(date +%s) + 1))" /etc/.updated /var/.updated

@@ -14,7 +14,7 @@ MOST_PSS_MB = 55.0  # the bound of pss_mb in docs/performance.md; memory is not 
 
 def test_the_daemon_stays_within_its_memory_and_its_cost_is_told(world: World) -> None:
     world.ready(60)
-    world.channel.until("it is healthy", "kioskctl status --json >/dev/null", 40)
+    world.well(40)
     calibration = json.loads(world.channel.must("python3", "/usr/local/lib/appliance/calibrate.py", seconds=60))
     world.channel.shell("sleep 10")
     ticks, began = map(float, world.channel.shell(USED).split())

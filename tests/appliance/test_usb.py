@@ -13,7 +13,7 @@ CARD = (
 
 def microphone(world: World, state: str, seconds: float) -> None:
     """Until the microphone is in that state."""
-    world.channel.until(f"the microphone is {state}", f"kioskctl status | grep -q 'microphone *{state}'", seconds)
+    world.until(f"the microphone is {state}", lambda page: page["audio"]["capture"]["state"] == state, seconds)
 
 
 def test_a_usb_card_serves_is_missed_and_serves_again(world: World) -> None:
