@@ -105,7 +105,7 @@ class Actions:
         given = (relays, inputs, post, kiosk_name, read_secret, self._stopping, self._workers)
         self._shop = Workshop(*given, self._own_crew, self._relays, self._words, courier)
         for tool in tools:
-            self._prepare(tool, (withheld or {}).get(tool.name, ""))
+            self._prepare(tool, tools, (withheld or {}).get(tool.name, ""))
         hands.pair(self._shop, tools)
         # A process that ends without ``stop`` would freeze the relay threads in the middle of a pulse.
         atexit.register(self.halt)
@@ -257,7 +257,7 @@ class Actions:
 
     # -- the kinds -------------------------------------------------------------------------------
 
-    def _prepare(self, tool: Tool, withheld: str) -> None:
+    def _prepare(self, tool: Tool, tools: Sequence[Tool], withheld: str) -> None:
         """Make the tool's hand; a tool that cannot be made is missing, with its reason, and the others work."""
         if withheld:
             self._missing[tool.name] = withheld
@@ -267,7 +267,7 @@ class Actions:
             self._missing[tool.name] = f"{tool.name} is on trial (dry_run): it moves nothing."
             return
         try:
-            self._hands[tool.name] = self._guarded(tool, hands.make(self._shop, tool))
+            self._hands[tool.name] = self._guarded(tool, hands.make(self._shop, tool, tools))
         except (LookupError, ValueError) as error:
             self._missing[tool.name] = f"{tool.name} cannot be run: {error.args[0]}."
             log.error("%s", self._missing[tool.name])

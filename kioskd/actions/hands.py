@@ -5,6 +5,7 @@ Kinds that few kiosks use are imported where they are made: a kiosk pays for wha
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Mapping, Sequence
 
 from kioskd.actions.courier import Messenger, heard_by
@@ -15,6 +16,7 @@ from kioskd.actions.relay import Relay
 from kioskd.actions.sensor import Sensor
 from kioskd.actions.workshop import MARGIN_S, Hand, Workshop
 from kioskd.config.action import StaffAction, StaffBell, longest_on_s, longest_s
+from kioskd.config.apart import apart_s
 from kioskd.config.sections import Tool
 from kioskd.core.action_events import CueAsked
 from kioskd.core.events import Event, RelaySwitched
@@ -27,15 +29,19 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "MARGIN_S", "Hand", "Workshop", "make", "pair"]
 
 
-def make(shop: Workshop, tool: Tool) -> Hand:
+def make(shop: Workshop, tool: Tool, tools: Sequence[Tool] = ()) -> Hand:
     """The tool's hand.
+
+    Args:
+        tools: all of them: a relay may have to wait for others.
 
     Raises:
         LookupError, ValueError: it cannot be had; the text says why.
     """
     for kind, maker in KINDS.items():
         if getattr(tool.action, kind) is not None:
-            return maker(shop, tool)
+            hand = maker(shop, tool)
+            return replace(hand, bound_s=hand.bound_s + apart_s(tool.name, tools))
     raise LookupError("its action names nothing to do")
 
 

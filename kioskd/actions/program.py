@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pwd
 import selectors
 import signal
 import subprocess
@@ -197,7 +198,11 @@ def _as_user(user: str | None) -> list[str]:
     if user is None:
         return []
     rights = ["--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs"]
-    return [SETPRIV, f"--reuid={user}", f"--regid={user}", "--init-groups", *rights, "--"]
+    try:
+        group = str(pwd.getpwnam(user).pw_gid)  # nobody's is nogroup, and a group of his name may be another's
+    except KeyError:
+        group = user  # setpriv says that there is no such user
+    return [SETPRIV, f"--reuid={user}", f"--regid={group}", "--init-groups", *rights, "--"]
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

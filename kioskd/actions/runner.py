@@ -8,6 +8,7 @@ without any privilege, and ends when the connection does.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import pwd
@@ -15,7 +16,7 @@ import socket
 import stat
 import sys
 import time
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Iterator, Mapping, Sequence
 
 from kioskd.actions.delegate import MOST_BYTES
 from kioskd.actions.outcome import Outcome, failed
@@ -30,6 +31,7 @@ USER = "kioskd-tool"
 # The daemon sends its one line at once; somebody else does not keep an instance for long.
 SPEAK_S = 5.0
 ROOT = 0
+MOST_LINKS = 40  # as the kernel's own (path_resolution(7))
 NOBODYS = CallKey("", "", "")  # a program is told nothing of the call
 
 
@@ -72,6 +74,7 @@ def declared(path: str, name: object, command: object, owner: int = ROOT) -> Pro
     for file in (path, path + TRIAL):
         try:
             loaded = weigh(from_file(file, (owner,)), file)
+            trusted(file, owner)  # who may write it, or beside it, would say what is run, and as whom
         except Refused as refused:
             why = str(refused) if file == path else why
             continue
@@ -85,26 +88,40 @@ def declared(path: str, name: object, command: object, owner: int = ROOT) -> Pro
     raise Unheard(why)
 
 
-def trusted(program: str, owner: int = ROOT) -> None:
-    """See whether nobody but root can change the program, or put another in its place.
+def trusted(path: str, owner: int = ROOT) -> None:
+    """See whether nobody but root can change this file, or put another in its place: also by a link on the way to it.
 
     Raises:
         Unheard: somebody can; a sentence.
     """
-    path = os.path.realpath(program)
-    while True:
-        try:
-            found = os.stat(path)
-        except OSError as error:
-            raise Unheard(f"{path} cannot be run: {error.strerror}") from error
-        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and path != os.path.realpath(program)
-        if found.st_uid not in (ROOT, owner):
-            raise Unheard(f"{path} does not belong to root, and so {program} is not run: chown root {path}")
-        if found.st_mode & 0o022 and not sticky:
-            raise Unheard(f"{path} may be written by others, and so {program} is not run: chmod go-w {path}")
-        if path == "/":
-            return
-        path = os.path.dirname(path)
+    try:
+        for place, found in _way(path):
+            link, sticky = stat.S_ISLNK(found.st_mode), stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+            if found.st_uid not in (ROOT, owner):
+                raise Unheard(f"{place} does not belong to root, and so {path} does not count: chown -h root {place}")
+            if found.st_mode & 0o022 and not (link or sticky):  # a link has no mode of its own
+                raise Unheard(f"{place} may be written by others, and so {path} does not count: chmod go-w {place}")
+    except OSError as error:
+        raise Unheard(f"{path} cannot be run: {error.strerror}") from error
+
+
+def _way(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Every folder, link and file that the kernel meets on the way to it, from the root on (path_resolution(7))."""
+    here, left, links = "/", path.split("/")[::-1], 0
+    yield here, os.lstat(here)
+    while left:
+        there = os.path.normpath(os.path.join(here, left.pop()))  # there is no link in ``here``
+        found = os.lstat(there)
+        yield there, found
+        if not stat.S_ISLNK(found.st_mode):
+            here = there
+            continue
+        links += 1
+        if links > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = os.readlink(there)
+        left += target.split("/")[::-1]
+        here = "/" if target.startswith("/") else here
 
 
 def gone(connection: socket.socket) -> Callable[[], bool]:
@@ -138,7 +155,10 @@ def serve(connection: socket.socket, path: str, user: str | None = USER, owner: 
         action = dataclasses.replace(action, user=action.user or user)
         if action.user is not None and _is_root(action.user):
             raise Unheard("a program is not run as root; name another user: or none")
-        program = Program(name, action, gone(connection))
+        left = gone(connection)
+        if left():
+            raise Unheard("who asked has gone meanwhile")
+        program = Program(name, action, left)
         arguments = request["arguments"]
         assert isinstance(arguments, dict)
         return program.run(NOBODYS, arguments)

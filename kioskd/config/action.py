@@ -231,9 +231,9 @@ def staff_s(staff: StaffAction) -> float:
 
 
 def longest_s(action: Action) -> float:
-    """The action's own bound in seconds: beyond it and a margin it counts as hanging."""
+    """The action's own bound in seconds: beyond it, a margin and what it waits for others (apart.py) it hangs."""
     if action.relay is not None:
-        return longest_on_s(action.relay) + (action.relay.apart_ms / 1000 if action.relay.never_with else 0.0)
+        return longest_on_s(action.relay)
     if action.sensor is not None:
         return SENSOR_S if action.sensor.url is None else action.sensor.timeout_s
     if action.staff is not None:

@@ -10,6 +10,7 @@ from collections import deque
 from typing import Callable
 
 from kioskd.config.action import longest_s
+from kioskd.config.apart import apart_s
 from kioskd.config.sections import Tool
 from kioskd.core import events as ev
 from kioskd.core import auditing, lockout
@@ -173,7 +174,8 @@ def intent_committed(s: State, e: ev.IntentCommitted, now: float) -> None:
         finish(s, call, "dry_run", TRIAL, f"{call.tool.name} is on trial (dry_run): nothing was moved", now)
         return
     s.emit(RunAction(call.key, call.tool.name, call.arguments))
-    s.set_timer(f"act:{e.key}", now + longest_s(call.tool.action) + ACT_MARGIN_S)
+    bound_s = longest_s(call.tool.action) + apart_s(call.tool.name, s.config.tools)
+    s.set_timer(f"act:{e.key}", now + bound_s + ACT_MARGIN_S)
     # Also for what should be quick: it may wait for a thread, or for a name server.
     s.set_timer(f"work:{e.key}", now + call.tool.answer_within_s)
 

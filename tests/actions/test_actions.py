@@ -370,6 +370,22 @@ def test_a_relay_that_waits_for_its_rival_hears_the_fire_alarm_meanwhile(ledger:
     actions.stop(PATIENCE_S)
 
 
+def test_a_relay_may_wait_as_long_as_its_rival_says(
+    ledger: Ledger, posts: Any, line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``never_with`` stands with the other one only: this one does not hang because it waits, nor while it is on."""
+    monkeypatch.setattr("kioskd.actions.hands.MARGIN_S", 0.2)
+    said = RelayAction(pin="GPIO22", pulse_ms=20, min_gap_s=0.1, never_with=("open_door",), apart_ms=600)
+    both = [door(), tool("close_door", relay=said)]
+    actions = Actions(both, {"open_door": line, "close_door": type(line)()}, {}, ledger, posts, "lobby", secret)
+    actions.run(key("c1"), "close_door", {})
+    assert posts.wait(ActionEnded).ok
+    actions.run(key("c2"), "open_door", {})
+    actions.last_word(posts.wait(MoveAsked).key, "")
+    assert posts.wait(ActionEnded, 2).ok and line.rises == 1
+    actions.stop(PATIENCE_S)
+
+
 @pytest.fixture
 def motor(ledger: Ledger, posts: Any, line: Any) -> Iterator[Actions]:
     """A relay ``open_door`` that has to wait for a minute, because its rival was on just now."""

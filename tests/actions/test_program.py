@@ -142,6 +142,9 @@ def test_another_user_runs_it_without_any_privilege() -> None:
     assert json.loads(outcome.result)["output"].split() == [str(user.pw_uid), "0" * 16], outcome
     missing = program("/bin/true", user="no-such-user").run(KEY, {})
     assert not missing.ok and "no-such-user" in missing.reason
+    nobody = program("/usr/bin/id", "-rg", user="nobody").run(KEY, {})
+    own = str(pwd.getpwnam("nobody").pw_gid)
+    assert nobody.ok and json.loads(nobody.result)["output"] == own, "on Debian it is called nogroup, not nobody"
 
 
 def test_without_the_right_another_user_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

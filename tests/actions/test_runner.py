@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,37 @@ def test_a_program_that_others_may_change_or_replace_is_not_run(tmp_path: Path) 
         trusted("/nowhere/badge")
 
 
+@pytest.mark.parametrize("leads", ["{here}/loose/badge", "loose/badge", "fine/../loose/badge"])
+def test_a_link_that_somebody_may_turn_is_not_followed(tmp_path: Path, leads: str) -> None:
+    """What it leads to is root's now; who may write where it lies turns it between the look and the start."""
+    for name, mode in (("loose", 0o777), ("fine", 0o755)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "loose" / "badge").symlink_to("/bin/echo")
+    command = tmp_path / "fine" / "badge"
+    command.symlink_to(os.path.join("..", leads.format(here=tmp_path)))
+    said = answered(written(tmp_path, [str(command)]), request([str(command)], name="x")).reason
+    assert f"chmod go-w {tmp_path}/loose" in said
+    (tmp_path / "loose").chmod(0o755)
+    assert answered(written(tmp_path, [str(command)]), request([str(command)], name="x")).ok
+
+
+def test_a_link_to_itself_is_no_program(tmp_path: Path) -> None:
+    (tmp_path / "badge").symlink_to("badge")
+    with pytest.raises(Unheard, match="Too many levels"):
+        trusted(str(tmp_path / "badge"), os.geteuid())
+
+
+def test_a_configuration_that_a_group_may_write_says_nothing(tmp_path: Path) -> None:
+    """The group of those who may look would say what is run, and as whom."""
+    path = written(tmp_path)
+    os.chmod(path, 0o660)
+    assert f"chmod go-w {path}" in answered(path, request(name="x")).reason
+    os.chmod(path, 0o640)
+    tmp_path.chmod(0o770)
+    assert f"chmod go-w {tmp_path}" in answered(path, request(name="x")).reason
+
+
 def test_nothing_is_run_as_root(tmp_path: Path) -> None:
     assert "not run as root" in answered(written(tmp_path, more=", user: root"), request(name="x")).reason
 
@@ -126,7 +158,8 @@ def test_somebody_who_says_nothing_is_sent_away(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_program_ends_with_the_connection(tmp_path: Path) -> None:
-    sleep = ["/bin/sleep", "60"]
+    begun = tmp_path / "begun"
+    sleep = ["/bin/sh", "-c", f"touch {begun}; sleep 60"]
     path = written(tmp_path, sleep)
     ours, theirs = socket.socketpair()
     found: list[Outcome] = []
@@ -134,9 +167,24 @@ def test_a_program_ends_with_the_connection(tmp_path: Path) -> None:
         thread = threading.Thread(target=lambda: found.append(serve(theirs, path, None, os.geteuid())))
         with ours:
             ours.sendall(request(sleep, name="x"))
-        thread.start()
+            thread.start()
+            until = time.monotonic() + 20
+            while not begun.exists() and time.monotonic() < until:
+                time.sleep(0.01)
         thread.join(20)
     assert "it was killed" in found[0].reason
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+    """kioskd was stopped, or had given up, while Python and the configuration were loaded here."""
+    made = tmp_path / "made"
+    path = written(tmp_path, ["/bin/touch", str(made)])
+    ours, theirs = socket.socketpair()
+    ours.sendall(request(["/bin/touch", str(made)], name="x"))
+    ours.close()
+    with theirs:
+        outcome = serve(theirs, path, user=None, owner=os.geteuid())
+    assert "was not run" in outcome.reason and not made.exists()
 
 
 def test_whether_the_other_end_is_there_is_known_without_waiting() -> None:

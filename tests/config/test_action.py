@@ -34,7 +34,7 @@ MAIL = StaffEmail(host="h", from_="a@b", to=("c@d",), timeout_s=7.0)
 KINDS = [
     (Action(relay=RelayAction(pin="GPIO1", pulse_ms=500)), 0.5),
     (Action(relay=RelayAction(pin="GPIO1", longest_on_ms=9000)), 9.0),
-    (Action(relay=RelayAction(pin="GPIO1", pulse_ms=500, never_with=("x",), apart_ms=1500)), 2.0),
+    (Action(relay=RelayAction(pin="GPIO1", pulse_ms=500, never_with=("x",), apart_ms=1500)), 0.5),
     (Action(sensor=SensorAction(file="/x")), SENSOR_S),
     (Action(sensor=SensorAction(url="https://h", timeout_s=9.0)), 9.0),
     (Action(staff=StaffAction(url="https://h", timeout_s=2.0, attempts=3)), 14.0),

@@ -140,3 +140,17 @@ def test_the_press_that_ends_the_conversation_calls_it_back(waiting: Any) -> Non
     waiting.s.config = dataclasses.replace(waiting.s.config, panel=panel)
     waiting(Gestured("done", "press", waiting.now, waiting.now, "m"))
     assert words(waiting) == ["the button done ended the conversation"]
+
+
+def test_a_relay_that_waits_because_its_rival_says_so_is_not_given_up_meanwhile(bench: Any) -> None:
+    down = dataclasses.replace(UP, name="shutter_down", action=Action(relay=RelayAction(pin="GPIO6", min_gap_s=5.0)))
+    rival = RelayAction(pin="GPIO5", never_with=("shutter_down",), apart_ms=60_000)
+    bench.s.config = dataclasses.replace(
+        bench.s.config, tools=(down, dataclasses.replace(UP, action=Action(relay=rival)))
+    )
+    bench.says()
+    key = bench.asks(tool="shutter_down")
+    bench(ev.IntentCommitted(key, fresh=True))
+    bench.wait(60)
+    bench(MoveAsked(key))
+    assert words(bench) == [""] and outcomes(bench) == []
