@@ -25,6 +25,8 @@ EXAMPLES = """examples:
   kioskd devices                            what to write for audio.input and audio.output
   kioskd wiring kioskd.yaml -o wiring.svg   what to connect where
   kioskd wiring kioskd.yaml --boot-lines    gpio= lines for config.txt
+  kioskd config kiosk.yaml                  what it comes to, with every default
+  kioskd code                               the hash of a code, for confirm.codes
   kioskd lines probe GPIO22                 what a line does when kioskd is killed
   kioskd voice --listen 127.0.0.1:8715      the voice service on this device
 """
@@ -41,14 +43,17 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"kioskd {__version__}")
     doors = top.add_subparsers(dest="door", required=True, metavar="COMMAND")
     run = doors.add_parser("run", help="run the kiosk until SIGTERM")
+    run.epilog = "example: kioskd run -c kiosk.yaml; without hardware: panel.pins: simulated, or scripts/run --serve"
     add_file(run)
     check = doors.add_parser("check", help="check a configuration: exit status 0, or 78 with every mistake")
     add_file(check)
     check.add_argument("--json", action="store_true", help="for scripts")
     check.epilog = "example: kioskd check kiosk.yaml"
     config = doors.add_parser("config", help="print the effective configuration, secrets masked")
+    config.epilog = "example: kioskd config kiosk.yaml | less"
     add_file(config)
     devices = doors.add_parser("devices", help="list sound devices and what to write in the configuration")
+    devices.epilog = "example: kioskd devices; then audio: {input: alsa:Device, output: alsa:Device}"
     devices.add_argument("--json", action="store_true", help="for scripts")
     wiring = doors.add_parser("wiring", help="draw what hangs on the board's header, as SVG")
     wiring.add_argument("file", nargs="?", default=DEFAULT_CONFIG, metavar="FILE", help=f"default: {DEFAULT_CONFIG}")

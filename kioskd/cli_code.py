@@ -16,7 +16,9 @@ HOW = """Put this line into a secret, and name it in the configuration:
 
 def arguments(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of ``kioskd code``."""
-    doors.add_parser("code", help="make the hash of a code, for confirm.codes; it is asked for, or read from a pipe")
+    text = "make the hash of a code, for confirm.codes; it is asked for, or read from a pipe"
+    code = doors.add_parser("code", help=text)
+    code.epilog = "example: kioskd code | sudo install -m 600 /dev/stdin /etc/kioskd/code-caretaker"
 
 
 def code(options: argparse.Namespace) -> int:

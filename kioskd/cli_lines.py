@@ -23,6 +23,7 @@ CONFIG = "/etc/kioskd/kioskd.yaml"
 def arguments(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command line of ``kioskd lines``."""
     lines = doors.add_parser("lines", help="find out what a GPIO line does when the process that holds it dies")
+    lines.epilog = "example: kioskd lines probe GPIO22; docs/door.md says what the verdict means for a relay"
     verbs = lines.add_subparsers(dest="verb", required=True, metavar="VERB")
     verb = verbs.add_parser("probe", help="drive a free line low and high, kill the holder each time, and look")
     verb.add_argument("pin", metavar="PIN", help="GPIO22 or CHIP_LABEL:OFFSET; take one on which nothing hangs")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from kioskd import __version__, ctl_audit, ctl_config, ctl_examine, ctl_hosts, ctl_say, ctl_usage
-from kioskd.ctl_page import page, part
+from kioskd.ctl_page import items, page, part
 from kioskd.ctl_reach import (
     CHANGE,
     DEGRADED,
@@ -24,6 +24,7 @@ from kioskd.ctl_reach import (
     ask,
     folders,
     send,
+    whoever,
 )
 from kioskd.ctl_watch import follow, on_terminal, painter, say
 
@@ -76,8 +77,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--host", metavar="USER@BOX", help="do it there, through ssh; files that it names are there, too")
     doors = top.add_subparsers(dest="door", required=True, metavar="COMMAND")
     status = doors.add_parser("status", help="how the kiosk is; exit status 0 healthy, 1 degraded")
+    status.epilog = "example: kioskctl status --json | jq .health.reasons; its fields: docs/json.md"
     status.add_argument("--json", action="store_true", help="for scripts")
     watch = doors.add_parser("watch", help="what has happened lately, and what happens from now on")
+    watch.epilog = "example: kioskctl watch; Ctrl-C ends it, and the kiosk goes on"
     watch.add_argument("--json", action="store_true", help="one JSON object a line")
     ctl_usage.add(doors)
     ctl_say.add(doors)
@@ -95,9 +98,13 @@ def parser() -> argparse.ArgumentParser:
     bugreport.add_argument("-c", "--config", metavar="FILE", help=f"default: what the daemon runs, or {CONFIG}")
     bugreport.add_argument("--out", metavar="FILE.tar.gz", help="default: kioskd-bugreport-TIME.tar.gz here")
     bugreport.add_argument("--json", action="store_true", help="for scripts: the archive and what is in it")
-    doors.add_parser("unlock", help="end every lock-out after refusals or wrong codes, now")
-    doors.add_parser("mute", help="close the microphone, over a restart too")
-    doors.add_parser("unmute", help="open it again; a mute switch on the panel still closes it")
+    bugreport.epilog = "example: sudo kioskctl bugreport; root also gets the journal. Read it before you send it."
+    unlock = doors.add_parser("unlock", help="end every lock-out after refusals or wrong codes, now")
+    unlock.epilog = "example: kioskctl unlock; kioskctl status names what is locked, the audit trail keeps who ended it"
+    mute = doors.add_parser("mute", help="close the microphone, over a restart too")
+    mute.epilog = "example: kioskctl mute; kioskctl unmute opens it again"
+    unmute = doors.add_parser("unmute", help="open it again; a mute switch on the panel still closes it")
+    unmute.epilog = "example: kioskctl unmute; kioskctl status says who else keeps it closed"
     return top
 
 
@@ -129,6 +136,12 @@ def show_usage(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
             raise CtlError(f"{error}; {nothing}", error.code) from error
     say(json.dumps(usage, indent=2) if options.json else "\n".join(ctl_usage.page(usage, painter())))
     return OK
+
+
+def show_unlocked(answer: Mapping[str, object]) -> None:
+    """``kioskctl unlock``: what it ended; whoever sees a refusal should know that no lock-out was the reason."""
+    held = [str(part(lock).get("what")) for lock in items(answer, "ended")]
+    say("\n".join(f"ended: {what}" for what in held) or "nothing was locked; kioskctl watch says why a tool is refused")
 
 
 def report_bug(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
@@ -186,6 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ask(looked_in, CHANGE, {"do": "panel", "verb": options.verb, "name": options.name})
         elif options.door == "record":
             ask(looked_in, CHANGE, {"do": "record", "verb": options.verb})
+        elif options.door == "unlock":
+            show_unlocked(ask(looked_in, CHANGE, {"do": "unlock", "by": whoever(os.environ)}))
         else:
             ask(looked_in, CHANGE, {"do": options.door})
         return OK

@@ -21,7 +21,7 @@ from kioskd.config.sections import Config
 from kioskd.config.show import changes
 from kioskd.config.staging import Place, Refused, doubted, from_file, from_stream
 from kioskd.ctl_config import RELOAD_S, shown
-from kioskd.ctl_reach import CHANGE, DEGRADED, EXIT_UNAVAILABLE, CtlError, NoDaemon, ask, heard, reach, send
+from kioskd.ctl_reach import CHANGE, DEGRADED, EXIT_UNAVAILABLE, CtlError, NoDaemon, ask, heard, reach, send, whoever
 from kioskd.ctl_watch import BAD, DIM, GOOD, clean, painter, say
 from kioskd.ctl_work import Work, outliving
 from kioskd.ops.sockets import user_of
@@ -224,10 +224,3 @@ def _followed(work: Work, options: argparse.Namespace) -> dict[str, Any]:
         print(f"kioskctl: {GONE}", file=sys.stderr)
         raise
     raise CtlError(f"the process that applies it went away; {GONE}", EXIT_UNAVAILABLE)
-
-
-def whoever(env: Mapping[str, str]) -> str:
-    """Who applies, for the audit trail: by their own word; the daemon adds the user id that the kernel vouches for."""
-    user = env.get("SUDO_USER") or env.get("USER") or env.get("LOGNAME") or "somebody"
-    far = env.get("SSH_CONNECTION", "").split(" ")[0]
-    return f"{user} from {far}" if far else user

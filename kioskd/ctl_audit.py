@@ -60,9 +60,13 @@ def add(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     tail = verbs.add_parser("tail", help="the last lines")
     tail.add_argument("-n", dest="count", type=int, default=20, metavar="N", help="so many (default: 20)")
     tail.add_argument("--json", action="store_true", help="the lines as they are")
-    verbs.add_parser("repair", help="mend texts of the ledger that are none (status says so); a copy of it is kept")
+    repair = verbs.add_parser("repair", help="mend texts of the ledger that are none (status says so); a copy is kept")
+    repair.epilog = "example: kioskctl audit repair; where nothing is wrong it changes nothing"
     export = verbs.add_parser("export", help="all of it as one file")
     export.add_argument("file", nargs="?", default="-", metavar="FILE", help="default: standard output")
+    verify.epilog = "example: kioskctl audit verify --dir /mnt/state; 0 sound, 1 tampered with"
+    tail.epilog = "example: kioskctl audit tail -n 50 --json | jq .data"
+    export.epilog = "example: sudo kioskctl audit export trail.jsonl"
     for verb in (verify, tail, export):
         verb.add_argument(
             "--dir", metavar="DIR", help=f"state folder, or a copy of its audit folder (else {STATE_DIR})"

@@ -34,21 +34,25 @@ def add(doors: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The verbs on the command line."""
     reload = doors.add_parser("reload", help="read the configuration again; exit status 1: it is bad, nothing changed")
     reload.add_argument("--json", action="store_true", help="for scripts")
+    reload.epilog = "example: kioskctl reload; it says what is in force at once and what waits for a restart"
     text = "try a configuration, watch the kiosk, keep it, or go back"
     apply = doors.add_parser("apply", help=text, epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     apply.add_argument("file", nargs="?", metavar="FILE", help="the new configuration; - for standard input")
     apply.add_argument("--confirm", action="store_true", help="confirm the one that is on trial")
     apply.add_argument("--sha256", default="", metavar="HEX", help="refuse it unless this is its SHA-256")
     rollback = doors.add_parser("rollback", help="apply the configuration that ran healthy before this one")
+    rollback.epilog = "example: kioskctl rollback --dry-run, and then kioskctl rollback"
     for verb in (apply, rollback):
         verb.add_argument("--dry-run", action="store_true", help="check it and show what would change; change nothing")
         verb.add_argument(
             "-c",
             "--config",
             metavar="PATH",
-            help="the file that kioskd reads, when none runs, or when a user other than root and you runs it elsewhere",
+            help="the file of kioskd; only where none runs, or where another user runs it from a file of its own",
         )
-        verb.add_argument("--watch", type=float, default=WATCH_S, metavar="S", help=f"so long (default: {WATCH_S:g})")
+        verb.add_argument(
+            "--watch", type=float, default=WATCH_S, metavar="S", help=f"watch it for so long (default: {WATCH_S:g})"
+        )
         verb.add_argument(
             "--confirm-within", type=float, default=0.0, metavar="S", help="go back unless it is confirmed in time"
         )

@@ -21,6 +21,10 @@ WHATS = ("checks", "audio", "all")
 def add(doors: argparse._SubParsersAction[argparse.ArgumentParser], config: str) -> None:
     """Its command line."""
     doctor = doors.add_parser("doctor", help="look at everything an installer would; audio: measure the echo, loud")
+    doctor.epilog = (
+        "example: sudo kioskctl doctor all --html report.html; exit status 1: something is to be mended; "
+        "docs/doctor.md explains each line"
+    )
     doctor.add_argument("what", nargs="?", default="checks", choices=WHATS, help="default: checks; audio takes 15 s")
     doctor.add_argument("-c", "--config", metavar="FILE", help=f"default: the daemon's, or {config}")
     doctor.set_defaults(usual=config)

@@ -120,3 +120,10 @@ def heard(asking: socket.socket, within_s: float) -> dict[str, object]:
         sentence = answer.get("error") if isinstance(answer, dict) else None
         raise CtlError(clean(sentence or "kioskd refused and did not say why"), DEGRADED)
     return answer
+
+
+def whoever(env: Mapping[str, str]) -> str:
+    """Who asks for a change, by their own word; the daemon adds the user id that the kernel vouches for."""
+    user = env.get("SUDO_USER") or env.get("USER") or env.get("LOGNAME") or "somebody"
+    far = env.get("SSH_CONNECTION", "").split(" ")[0]
+    return f"{user} from {far}" if far else user

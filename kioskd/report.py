@@ -192,7 +192,8 @@ def changes(house: House) -> dict[str, Change]:
 
     def unlock(request: Mapping[str, object]) -> Mapping[str, object]:
         standing, uid = lockout.standing(house.machine.state, time.monotonic()), request.get("uid")
-        house.inbox.post(UnlockAsked(uid if isinstance(uid, int) else -1))
+        by = str(request.get("by", ""))[:64]
+        house.inbox.post(UnlockAsked(uid if isinstance(uid, (int, str)) else -1, by))
         return {"ended": standing}
 
     def record(request: Mapping[str, object]) -> Mapping[str, object]:

@@ -22,6 +22,13 @@ from kioskd.ctl_hosts import SSH_FAILED, ssh  # noqa: E402  (standard library on
 from kioskd.ctl_watch import clean  # noqa: E402
 
 JOBS = 16
+EXAMPLES = """examples:
+  scripts/push-config boxes.txt              what each box refuses, keeps or rolls back, as a table
+  scripts/push-config boxes.txt --dry-run    what would change
+
+boxes.txt has lines such as: user@lobby.example lobby.yaml
+exit status: 0 every box keeps it, 1 one does not, 2 the inventory cannot be used
+"""
 # Beyond what an apply takes on the slowest board that has to be started again for it.
 MARGIN_S = 240.0
 
@@ -98,7 +105,10 @@ def row(box: Box, outcome: str, reason: str, ok: bool = False) -> dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: every box did it, 1: some did not, 2: the inventory or the command line is wrong."""
     parser = argparse.ArgumentParser(
-        prog="scripts/push-config", description="kioskctl apply on every box, in parallel."
+        prog="scripts/push-config",
+        description="kioskctl apply on every box, in parallel.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     lines = "a line for each box: user@box [FILE]; files lie beside it; without FILE: box.yaml"
     parser.add_argument("inventory", type=Path, help=lines)

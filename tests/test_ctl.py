@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -18,7 +19,7 @@ from typing import Any, Iterator, Mapping
 
 import pytest
 
-from kioskd import ctl, ctl_reach
+from kioskd import cli, ctl, ctl_reach
 from kioskd.ops.control import Control
 from kioskd.ops.timeline import Timeline
 
@@ -34,6 +35,7 @@ class Daemon:
         self.page: dict[str, Any] = {"kiosk": "Front door", "phase": "idle", "health": {"ok": True, "reasons": []}}
         self.asked: list[dict[str, object]] = []
         self.examination: dict[str, object] = {}
+        self.ended: list[dict[str, object]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -54,7 +56,7 @@ class Daemon:
         if request.get("name") == "bell":
             raise ValueError("the panel has no button bell")
         self.asked.append(dict(request))
-        return self.examination if request["do"] == "doctor" else {}
+        return {"doctor": self.examination, "unlock": {"ended": self.ended}}.get(str(request["do"]), {})
 
     def note(self, kind: str, text: str) -> None:
         self._loop.call_soon_threadsafe(self.timeline.note, kind, text, {})
@@ -176,17 +178,26 @@ def test_who_may_not_look_is_told_which_group_to_join(
 
 def test_changes_are_asked_for_and_say_nothing_when_done(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     pressed = (["panel", "press", "talk"], ["panel", "release", "talk"])
-    for words in (["mute"], ["unmute"], ["unlock"], *pressed, ["record", "start"]):
+    for words in (["mute"], ["unmute"], *pressed, ["record", "start"]):
         assert ctl.main(["--runtime-dir", str(daemon.folder), *words]) == 0
     assert daemon.asked == [
         {"do": "mute"},
         {"do": "unmute"},
-        {"do": "unlock", "uid": os.getuid()},
         {"do": "panel", "verb": "press", "name": "talk"},
         {"do": "panel", "verb": "release", "name": "talk"},
         {"do": "record", "verb": "start"},
     ]
     assert capsys.readouterr() == ("", "")
+
+
+def test_unlock_says_what_it_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.ended = [{"what": "unlock_door is locked", "for_s": 80.0}]
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "unlock"]) == 0
+    daemon.ended = []
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "unlock"]) == 0
+    assert daemon.asked == [{"do": "unlock", "by": ctl_reach.whoever(os.environ), "uid": os.getuid()}] * 2
+    ended, nothing = capsys.readouterr().out.splitlines()
+    assert ended == "ended: unlock_door is locked" and nothing.startswith("nothing was locked; kioskctl watch")
 
 
 def test_a_refused_change_exits_with_1_and_says_why(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,6 +245,18 @@ def test_help_has_examples_and_the_exit_statuses(capsys: pytest.CaptureFixture[s
         ctl.main(["--help"])
     text = capsys.readouterr().out
     assert "kioskctl panel press talk" in text and "degraded" in text and "69" in text
+
+
+@pytest.mark.parametrize("door", [cli.parser(), ctl.parser()], ids=["kioskd", "kioskctl"])
+def test_the_help_of_every_verb_has_an_example(door: argparse.ArgumentParser) -> None:
+    def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+        choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        for verb in choices[0].values() if choices else ():
+            yield verb
+            yield from leaves(verb)
+
+    bare = [verb.prog for verb in leaves(door) if verb.add_help and verb.prog not in (verb.epilog or "")]
+    assert bare == []
 
 
 def test_it_starts_without_anything_heavy() -> None:
@@ -315,6 +338,17 @@ def holds(found: Any, command: str) -> None:
         for value in values(found, path):
             assert null and value is None or isinstance(value, TYPES[name]), (command, path, value)
             assert name != "number" or not isinstance(value, bool), (command, path, value)
+
+
+def test_every_kind_of_note_stands_on_the_page() -> None:
+    house = Path(ctl.__file__).parent
+    noted = {
+        kind
+        for file in house.rglob("*.py")
+        for kind in re.findall(r"\b[nN]ote\(\s*\"([a-z_]+)\"", file.read_text(encoding="utf-8"))
+    }
+    (row,) = re.findall(r"^\| `kind` \| text \| `([a-z ]+)`", PAGE.read_text(), re.M)
+    assert len(noted) > 15 and noted <= set(row.split())
 
 
 def test_every_field_that_scripts_are_promised_is_there(kiosk_file: Any, kiosk_unit: Any) -> None:

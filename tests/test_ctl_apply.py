@@ -20,7 +20,6 @@ import pytest
 from kioskd import ctl, ctl_apply
 from kioskd.config.goods import Goods
 from kioskd.config.staging import Place, Refused
-from kioskd.ctl_apply import whoever
 
 BROKEN = "volume: [\n"
 # A device that is not there: the kiosk runs, and is ill.
@@ -268,12 +267,6 @@ def test_a_disk_that_is_full_at_each_write_leaves_what_runs(
             unit.close()
     finally:
         subprocess.run([*sudo, "umount", str(disk)], check=True)
-
-
-def test_who_applies_is_named_by_their_own_word() -> None:
-    assert whoever({}) == "somebody"
-    far = {"USER": "root", "SUDO_USER": "anna", "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.9 22"}
-    assert whoever(far) == "anna from 192.0.2.7"
 
 
 class Posed:

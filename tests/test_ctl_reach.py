@@ -12,7 +12,7 @@ from typing import Iterator
 import pytest
 
 from kioskd import ctl, ctl_reach
-from kioskd.ctl_reach import SYSTEM_FOLDER, folders
+from kioskd.ctl_reach import SYSTEM_FOLDER, folders, whoever
 
 
 @pytest.fixture
@@ -78,3 +78,9 @@ def test_strange_answers_are_sentences(
         assert ctl.main(["--runtime-dir", str(folder), "status"]) == code
         serving.join()
     assert sentence in capsys.readouterr().err
+
+
+def test_who_changes_is_named_by_their_own_word() -> None:
+    assert whoever({}) == "somebody"
+    far = {"USER": "root", "SUDO_USER": "anna", "SSH_CONNECTION": "192.0.2.7 50000 192.0.2.9 22"}
+    assert whoever(far) == "anna from 192.0.2.7"

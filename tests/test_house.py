@@ -234,3 +234,12 @@ def test_the_threat_model_names_tests_that_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
     missing = [f"{path}::{test}" for path, test in named if f"\ndef {test}(" not in (ROOT / path).read_text()]
     assert missing == [] and len(named) > 30
+
+
+def test_the_page_on_architecture_names_every_room_and_door() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {path.parent.name for path in HOUSE.glob("*/__init__.py")}
+    doors = {path.stem for path in HOUSE.glob("*.py")} - {"__init__", "__main__"}
+    assert len(rooms) > 10 and {room for room in rooms if f"| `{room}/` |" not in page} == set()
+    own = {door for door in doors if not door.startswith("ctl_")}
+    assert {door for door in own if f"`{door}.py`" not in page} == set()

@@ -98,14 +98,17 @@ def test_mute_and_unmute(tmp_path: Path) -> None:
 def test_the_owner_sees_a_lock_out_and_ends_it(tmp_path: Path) -> None:
     async def play(house: House) -> list[object]:
         house.machine.state.locks[""] = time.monotonic() + 300
-        seen = [report.status(house)["lockouts"], report.changes(house)["unlock"]({"uid": 1000})]
+        seen = [report.status(house)["lockouts"], report.changes(house)["unlock"]({"uid": "other", "by": "anna"})]
         while house.machine.state.locks:
             await asyncio.sleep(0.01)
-        return [*seen, report.status(house)["lockouts"]]
+        while '"unlock"' not in str((told := report.changes(house)["audit"]({}))["recent"]):
+            await asyncio.sleep(0.01)
+        return [*seen, report.status(house)["lockouts"], told["recent"]]
 
-    before, answer, after = in_house(tmp_path, play)
+    before, answer, after, recent = in_house(tmp_path, play)
     assert before[0]["what"] == "all tools that move something are locked" and 290 < before[0]["for_s"] <= 300
     assert answer["ended"][0]["what"] == before[0]["what"] and after == []
+    assert json.loads(recent[-1])["data"] == {"uid": "other", "by": "anna", "ended": before[0]["what"]}
 
 
 def test_a_recording_that_is_not_allowed_is_refused_with_what_to_write(tmp_path: Path) -> None:

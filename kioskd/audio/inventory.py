@@ -14,6 +14,12 @@ from kioskd.audio.streams import DeviceError
 Row = dict[str, object]
 Takes = Callable[[str, str], alsa.Takes]
 DIRECTIONS = ("input", "output")
+# What is there on every machine, by the name of its row.
+FILE, SILENCE = "a WAV file", 'silence; in YAML write it in quotes: "null"'
+NONE = (
+    "No sound card was found, and no sound server: plug one in, or start the server, and look again. In a container or "
+    "over ssh a server that runs for another user is not seen: write pulse:SERVER (docs/audio.md)."
+)
 
 
 def describe() -> list[Row]:
@@ -32,8 +38,8 @@ def describe() -> list[Row]:
     except ImportError as error:
         raise DeviceError(f"PortAudio does not load ({error}): apt-get install libportaudio2") from error
     always = (
-        _row("file:PATH.wav", "a WAV file", 1, 1),
-        _row("null", 'silence; in YAML write it in quotes: "null"', 1, 1),
+        _row("file:PATH.wav", FILE, 1, 1),
+        _row("null", SILENCE, 1, 1),
     )
     return [*port.list_devices(), *always]
 
@@ -114,7 +120,7 @@ def table(found: Sequence[Row]) -> str:
         for way in DIRECTIONS
         if row[f"{way}_busy"]
     ]
-    return "\n".join([*shown, *busy])
+    return "\n".join([*shown, *busy, *([] if any(row["name"] not in (FILE, SILENCE) for row in found) else [NONE])])
 
 
 def _ways(row: Row) -> tuple[str, str]:
@@ -127,7 +133,7 @@ def _way(row: Row, direction: str) -> str:
     if row[f"{direction}_busy"] and not rates_hz:
         return "busy"
     if not isinstance(rates_hz, list) or not isinstance(channels, list) or not (rates_hz and channels):
-        return "any" if row["name"] in ("a WAV file", "silence") else "-"
+        return "any" if row["name"] in (FILE, SILENCE) else "-"
     return f"{_spans(channels)} ch {' '.join(f'{rate / 1000:g}' for rate in rates_hz)} kHz"
 
 

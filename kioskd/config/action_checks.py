@@ -177,6 +177,11 @@ def _program(at: str, tool: Tool, program: ProgramAction) -> Iterator[Finding]:
         yield Finding(here, sentence, warning=True)
     if program.user is not None and not _USER.fullmatch(program.user):
         yield Finding(f"{at}.user", "is not the name of a user")
+    elif program.user in ("root", "kioskd"):
+        # Whoever has the daemon's own uid may stop it, or hold its lines.
+        yield Finding(
+            f"{at}.user", "a program that the model starts has a user of its own: make one, or leave this out"
+        )
 
 
 def _volume(at: str, tool: Tool, volume: VolumeAction) -> Iterator[Finding]:

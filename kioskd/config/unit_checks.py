@@ -112,7 +112,10 @@ def _secret(ref: SecretRef, unit: Unit) -> Iterator[tuple[str, str]]:
     if ref.credential is not None:
         where = unit.credentials.get(ref.credential, "")
         if _lacks(ref, unit):
-            yield "credential", f"the systemd unit hands over no such credential: add {_load(ref.credential)} {EDIT}"
+            file = f"/etc/kioskd/{ref.credential}"  # a unit that loads a credential which is not there does not start
+            first = f"put the secret into {file} (mode 600), then " if _gone(file) else ""
+            sentence = f"the systemd unit hands over no such credential: {first}add {_load(ref.credential)} {EDIT}"
+            yield "credential", sentence
         elif where and _gone(where):
             yield "credential", f"the systemd unit loads it from {where}, which is not there: the unit will not start"
     elif ref.env is not None and unit.variables is not None and ref.env not in unit.variables:

@@ -62,6 +62,12 @@ class LedgerRead(Event):
 
 @dataclass(frozen=True, slots=True)
 class UnlockAsked(Event):
-    """The owner ends every lock-out (``kioskctl unlock``). ``uid``: who asked, -1: not known."""
+    """The owner ends every lock-out (``kioskctl unlock``).
 
-    uid: int
+    Attributes:
+        uid: who asked, as the kernel has it; -1: not known, "other": neither root nor kioskd's own user.
+        by: who asked, by their own word.
+    """
+
+    uid: int | str
+    by: str = ""

@@ -156,4 +156,4 @@ def lifted(s: State, e: UnlockAsked, now: float) -> None:
     s.locks.clear()
     s.refusals.clear()
     s.note("unlock", f"the owner ended every lock-out: {held}")
-    s.emit(Audit("unlock", (("uid", e.uid), ("ended", held))))
+    s.emit(Audit("unlock", (("uid", e.uid), ("by", e.by), ("ended", held))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -143,8 +144,10 @@ def test_a_configuration_that_a_group_may_write_says_nothing(tmp_path: Path) -> 
     assert f"chmod go-w {tmp_path}" in answered(path, request(name="x")).reason
 
 
-def test_nothing_is_run_as_root(tmp_path: Path) -> None:
-    assert "not run as root" in answered(written(tmp_path, more=", user: root"), request(name="x")).reason
+def test_nothing_is_run_as_root_by_whatever_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "a user of its own" in answered(written(tmp_path, more=", user: root"), request(name="x")).reason
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.getpwuid(0))
+    assert "not run as root" in answered(written(tmp_path, more=", user: toor"), request(name="x")).reason
 
 
 @pytest.mark.parametrize("line", [b"\n", b"[]\n", b'{"tool": "x"}\n', b"[" * 60_000 + b"\n", b"x" * 70_000])

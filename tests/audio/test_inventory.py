@@ -10,7 +10,7 @@ import pytest
 
 from kioskd.audio.alsa import Takes
 from kioskd.audio.devices import Device
-from kioskd.audio.inventory import describe, rows, table
+from kioskd.audio.inventory import FILE, NONE, SILENCE, describe, rows, table
 
 HDMI = Device(0, "vc4-hdmi-0: MAI PCM i2s-hifi-0 (hw:0,0)", 0, 8, 44100)
 USB = Device(1, "USB PnP Sound Device: Audio (hw:3,0)", 1, 2, 48000)
@@ -99,6 +99,14 @@ def test_the_table_stands_in_columns(board: Any) -> None:
     assert "1-2,4 ch 16 48 kHz" in lines[3] and "2-8 ch 44.1 48 kHz" in lines[1]
     starts = {line.index(name) for line, name in zip(lines, ("name", "vc4-hdmi-0:", "USB PnP", "pulse"))}
     assert len(starts - {0}) == 1
+
+
+def test_without_any_device_the_table_says_what_to_do(board: Any) -> None:
+    blank = rows([USB], board.kernel, takes)[0]
+    always = [{**blank, "name": name, "input_busy": None, "output_busy": None} for name in (FILE, SILENCE)]
+    bare = [{**row, "input_rates_hz": [], "output_rates_hz": []} for row in always]
+    assert [line.count("any") for line in table(bare).splitlines()] == [0, 2, 2, 0]
+    assert table(bare).endswith(NONE) and NONE not in table([*bare, blank])
 
 
 @pytest.mark.sound

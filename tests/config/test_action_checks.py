@@ -184,6 +184,8 @@ def test_a_shell_that_hears_the_model_is_a_warning() -> None:
 
 def test_a_user_has_a_name() -> None:
     assert only("program.user", program=ProgramAction(command=("/bin/x",), user="a b"))
+    for user in ("root", "kioskd"):
+        assert "a user of its own" in only("program.user", program=ProgramAction(command=("/bin/x",), user=user))
 
 
 @pytest.mark.parametrize(

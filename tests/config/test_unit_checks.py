@@ -79,6 +79,7 @@ def test_a_credential_that_the_unit_does_not_load_is_told_with_its_line() -> Non
     config = keyed(credential="hydra-key")
     line = "LoadCredential=hydra-key:/etc/kioskd/hydra-key"
     assert only(config).startswith("service[0].key.credential") and line in only(config)
+    assert "put the secret into /etc/kioskd/no-such (mode 600), then add" in only(keyed(credential="no-such"))
     assert drop_in(config, SHIPPED) == f"[Service]\n{line}"
     given = dataclasses.replace(SHIPPED, credentials={"hydra-key": "/no/such/file"})
     assert "loads it from /no/such/file, which is not there" in only(config, given) and drop_in(config, given) == ""

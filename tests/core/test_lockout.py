@@ -134,7 +134,7 @@ def test_the_owner_ends_every_lock_and_the_trail_says_who_did(bench: Any) -> Non
     bench.s.locks.update({CODES: bench.now + 900, f"{STRIKE}0": bench.now + 60, BUTTONS: bench.now - 1})
     said = [row["what"] for row in standing(bench.s, bench.now)]
     assert said == ["unlock_door is locked", "no code is taken"]
-    caused = bench(he.UnlockAsked(1000))
+    caused = bench(he.UnlockAsked("other", "anna from 192.0.2.1"))
     assert {(lock.tool, lock.for_s) for lock in bench.of(ef.KeepLock, caused)} == {
         ("unlock_door", 0.0),
         (CODES, 0.0),
@@ -143,7 +143,8 @@ def test_the_owner_ends_every_lock_and_the_trail_says_who_did(bench: Any) -> Non
     }
     (line,) = bench.of(ef.Audit, caused)
     assert line.what == "unlock" and dict(line.data) == {
-        "uid": 1000,
+        "uid": "other",
+        "by": "anna from 192.0.2.1",
         "ended": "unlock_door is locked; no code is taken",
     }
     bench.asks("c1")
