@@ -157,10 +157,12 @@ class Box:
         return f"kioskd_deb={file}"
 
     def start(self) -> None:
-        """Have kioskd run there, started again however it ends, until the box is gone."""
+        """Have kioskd run there, started again however it ends, until the box is gone; back when its configuration has
+        proven good: there is nothing to roll back to before."""
         run = "while :; do kioskd run -c /etc/kioskd/kioskd.yaml; sleep 0.1; done"
         self.sh(
-            f"setsid sh -c '{run}' >/run/log 2>&1 </dev/null & until kioskctl status >/dev/null; do sleep 0.1; done"
+            f"setsid sh -c '{run}' >/run/log 2>&1 </dev/null & until kioskctl status >/dev/null; do sleep 0.1; done; "
+            "until ls /var/lib/kioskd/config/good-*; do sleep 0.2; done"
         )
 
     def close(self) -> None:
