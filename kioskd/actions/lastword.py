@@ -7,15 +7,13 @@ from __future__ import annotations
 import threading
 from typing import Callable
 
-from kioskd.core.action_events import MoveAsked
+from kioskd.core.action_events import OVER, MoveAsked
 from kioskd.core.ports import Post
 from kioskd.core.words import CallKey
 
 # The loop answers within milliseconds. One that stands still moves nothing.
 ANSWER_S = 1.0
 UNANSWERED = "kioskd did not say in time whether it may still move, so it did not."
-
-OVER = "the call has ended meanwhile; nothing moves"
 
 
 class Word:

@@ -136,11 +136,6 @@ class Ears:
             self._yield(False)
 
     @property
-    def watching(self) -> bool:
-        """Whether the kiosk speaks, and who speaks over it is listened for."""
-        return self._watching
-
-    @property
     def idle(self) -> bool:
         """No utterance, nothing that may become one, and no watch: nobody waits for the next chunk."""
         return not (self._talking or self._watching or self._tail or self._always) and self._gate.state is Vad.QUIET

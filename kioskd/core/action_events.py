@@ -33,6 +33,10 @@ class EndAsked(Event):
     within_s: float
 
 
+# Of a relay that would move now, and whose call is no more.
+OVER = "the call has ended meanwhile; nothing moves"
+
+
 @dataclass(frozen=True, slots=True)
 class MoveAsked(Event):
     """The relay of this call has waited for its rivals, and would be energised now. Answered by LastWord."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kioskd.core import auditing
 from kioskd.core import events as ev
-from kioskd.core.action_events import MoveAsked
+from kioskd.core.action_events import OVER, MoveAsked
 from kioskd.core.calls import answer, facts, finish, recall, tell_decision
 from kioskd.core.effects import LastWord, Page
 from kioskd.core.policy import Contacts, Verdict, judge
@@ -23,7 +23,7 @@ def move_asked(s: State, e: MoveAsked, now: float) -> None:
     """
     call = s.calls.get(e.key)
     if call is None or call.state is not Call.RUNNING:
-        s.emit(LastWord(e.key, "the call has ended meanwhile; nothing moves"))
+        s.emit(LastWord(e.key, OVER))
         return
     if call.recalled is not None:
         return  # it has been told

@@ -11,6 +11,7 @@ from kioskd.lines.zero import Factory, GPIOZeroError, driver_errors, lgpio_facto
 
 if TYPE_CHECKING:
     from kioskd.lines.chips import Chips
+    from kioskd.lines.gpiod_factory import GpiodFactory
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class GpioSource:
         lgpio: Callable[[str | None], Factory] = lgpio_factory,
     ) -> None:
         self._chips = chips
-        self._gpiod: Factory | None = None
+        self._gpiod: GpiodFactory | None = None
         self._lgpio: Factory | None = None
         try:
             self._lgpio = lgpio(runtime_dir)
@@ -50,6 +51,11 @@ class GpioSource:
         except driver_errors() as error:
             self._why = f"lgpio: {_plain(error)}"
         log.debug("GPIO: %s", self._why)
+
+    @property
+    def errors(self) -> int:
+        """Edges that could not be reported."""
+        return 0 if self._gpiod is None else self._gpiod.reader.errors
 
     def factory(self, pin: str, moves: bool) -> tuple[str, Factory]:
         """Who serves this pin. ``moves``: something in the world moves when it is energised.

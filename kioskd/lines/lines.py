@@ -27,6 +27,10 @@ class Source(Protocol):
 
     pins: str
 
+    @property
+    def errors(self) -> int:
+        """What its threads could not report, or do."""
+
     def factory(self, pin: str, moves: bool) -> tuple[str, Factory]:
         """Name and factory that serve this pin."""
 
@@ -272,7 +276,8 @@ class Lines:
             "pins": self._source.pins,
             "why": self._source.why(),
             "lines": {pin: _describe(*served) for pin, served in self._served.items()},
-            "callback_errors": sum(line.errors for line in self._others if isinstance(line, ButtonLine)),
+            "callback_errors": self._source.errors
+            + sum(line.errors for line in self._others if isinstance(line, ButtonLine)),
             "released": self.released,
             "safe_failures": self.safe_failures,
             "fuses_blown": sum(relay.fuse.blown for relay, _ in self._relays.values()),

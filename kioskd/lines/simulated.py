@@ -47,7 +47,7 @@ class SimulatedSource:
         self._levels: queue.SimpleQueue[Level | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self.errors = 0
+        self.errors = 0  # lines that could not be driven
 
     def factory(self, pin: str, moves: bool) -> tuple[str, Factory]:
         """The one factory there is.

@@ -25,7 +25,7 @@ def sip() -> None:
 
     asyncio has no public way to say it: the length stands in ``max_size`` of whatever reads the socket. That is the
     transport, or under TLS its protocol, which makes a buffer of that length when it is made: so it is set for the
-    class. In this process nothing but the link and the short dials of its probes has asyncio read from a socket.
+    class. Nothing else in this process has asyncio speak TLS but the short dials of the link's probes and tokens.
     """
     sslproto.SSLProtocol.max_size = SIP_BYTES
 

@@ -120,13 +120,6 @@ def test_every_way_to_talk_opens_the_door(world: World, outside: Outside, mode: 
     assert len(world.pulses(DOOR)) == 1
 
 
-def test_the_wake_word_says_what_is_missing_where_it_is_not_installed(world: World, outside: Outside) -> None:
-    done = world.channel.run(
-        "sh", "-c", f"sed 's/mode: [a-z_]*/mode: wake_word/' {OWNERS_FILE} | kioskd check /dev/stdin"
-    )
-    print(done.code, done.out.strip()[-300:], done.err.strip()[-300:])
-
-
 def test_the_sandbox_refuses_what_it_should(world: World, outside: Outside) -> None:
     there = "/usr/local/lib/appliance/sandbox.py"
     world.channel.write(there, PROBE.read_bytes())

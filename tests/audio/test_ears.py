@@ -619,7 +619,7 @@ def play(r: Room, taken: list[tuple[str, object]]) -> None:
             r.watch(what)
         else:
             r.interrupt()
-        assert not r.low or r.ears.watching, "nothing lowers the voice but the watch"
+        assert not r.low or r.ears._watching, "nothing lowers the voice but the watch"
 
 
 @settings(max_examples=400, deadline=None)

@@ -28,6 +28,15 @@ def test_without_lgpio_all_lines_go_to_libgpiod_and_the_reason_is_kept(board) ->
     source.close()
 
 
+def test_what_the_thread_of_libgpiod_could_not_report_is_counted(board) -> None:
+    source = GpioSource(None, board.seen(), lgpio=not_installed)
+    assert source.errors == 0
+    factory = source.factory("GPIO17", moves=False)[1]
+    factory.reader.errors += 2
+    assert source.errors == 2
+    source.close()
+
+
 def test_elsewhere_than_on_a_pi_the_reason_is_that(board) -> None:
     source = GpioSource(None, board.seen())
     assert source.why() == "lgpio: this is no Raspberry Pi"

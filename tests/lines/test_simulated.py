@@ -55,6 +55,7 @@ def test_a_line_that_cannot_be_driven_does_not_end_the_thread(caplog) -> None:
     lines.press("GPIO17")
     assert pressed.wait(PATIENCE_S)
     assert source.errors == 1 and "could not be driven" in caplog.text
+    assert lines.snapshot()["callback_errors"] == 1
     lines.close()
 
 
