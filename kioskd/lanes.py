@@ -62,6 +62,11 @@ class UplinkLane:
         if ring is not None and self._ring:
             ring()
 
+    @property
+    def attended(self) -> bool:
+        """Whether somebody takes what comes at once: a session is open. Any thread."""
+        return self._ring_bell is not None
+
     def push(self, chunk: Chunk) -> None:
         """Put one chunk in. Capture thread only; never blocks."""
         self._ring.append(chunk)

@@ -65,8 +65,8 @@ class VoiceRoom(Protocol):
     def duck(self, on: bool) -> None:
         """Lower or restore."""
 
-    def keep_open(self, on: bool) -> None:
-        """Have the output open, or let it rest."""
+    def keep_open(self, on: bool, soon: bool) -> None:
+        """Have the output open, and sound expected at any moment; or let it rest."""
 
     def play_cue(self, name: str) -> object:
         """A short local sound."""
@@ -230,7 +230,7 @@ class Performer:
             ef.DropUplink: lambda e: drop_uplink(),
             ef.CutPlayback: lambda e: cut_playback(e.response),
             ef.DuckPlayback: lambda e: voice.duck(e.on),
-            ef.KeepOutput: lambda e: voice.keep_open(e.on),
+            ef.KeepOutput: lambda e: voice.keep_open(e.on, e.soon),
             ef.SetVolume: set_volume,
             ef.PlayCue: lambda e: voice.play_cue(e.name),
             ef.PlayAnnouncement: lambda e: announcer.play(e.number),

@@ -27,6 +27,7 @@ SAMPLES: dict[str, object] = {
     "heard_ms": 20,
     "feed": Feed.GATED,
     "on": True,
+    "soon": True,
     "name": "n",
     "tool": "unlock_door",
     "arguments": "{}",

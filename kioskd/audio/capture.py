@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 THREAD = "kioskd-capture"
 PART = "capture"
 # A silent device is asked again this often, so that stop, mute and feed are seen soon.
-POLL_S = 0.1
+POLL_S = 0.16
 # A device that gives nothing for so long has stopped: with POLL_S, and the closing, it is told within a second. One
 # that was just opened has a few times as long: a PulseAudio monitor was measured to give its first sound after 2.0 s.
 STALL_S, FIRST_STALLS = 0.7, 3.5
@@ -255,7 +255,7 @@ class Capture:
         dropped_ms, period_bytes = self._dropped_ms, 2 * stream.rate_hz * PERIOD_S
         periods = 0
         while not self._stopping:
-            stream.relax(self._canceller is None and self._ears.idle)  # the canceller's reference comes by the period
+            stream.relax(1 if self._canceller else self._ears.leisure)  # the canceller's reference comes by the period
             asked_at = self._clock()
             pcm = stream.read(min(POLL_S, self._stall_s))
             now = self._clock()

@@ -27,6 +27,8 @@ from kioskd.lanes import CHUNK_MS, Chunk, UplinkLane
 
 # A wake word opens the gate for so long; then it must be said again, unless the machine has answered (it does at once).
 WOKEN_CHUNKS = 10_000 // CHUNK_MS
+# Chunks that may be fetched at once while nobody speaks: at 40 ms, and 80.
+IN_SESSION_CHUNKS, AT_REST_CHUNKS = 2, 4
 SPOTTER = "wake word"
 GATE = "gate"
 
@@ -136,9 +138,15 @@ class Ears:
             self._yield(False)
 
     @property
-    def idle(self) -> bool:
-        """No utterance, nothing that may become one, and no watch: nobody waits for the next chunk."""
-        return not (self._talking or self._watching or self._tail or self._always) and self._gate.state is Vad.QUIET
+    def leisure(self) -> int:
+        """How many chunks may come at once. One: there is an utterance, or what may become one, or the watch.
+
+        Otherwise the preroll holds what comes late. In a session that is a delay, so it is kept small; where there is
+        none, the dial takes longer.
+        """
+        if self._talking or self._watching or self._tail or self._always or self._gate.state is not Vad.QUIET:
+            return 1
+        return IN_SESSION_CHUNKS if self._lane.attended else AT_REST_CHUNKS
 
     def hear(self, chunk: Chunk) -> None:
         """Treat one chunk."""

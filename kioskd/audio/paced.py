@@ -46,7 +46,7 @@ class PacedInput:
         """It is read by the period; whoever was held up has some to catch up with."""
         return max(0, int((self._clock() - self._began + SLACK_S) / PERIOD_S) - self._periods)
 
-    def relax(self, on: bool) -> None:
+    def relax(self, chunks: int) -> None:
         """Nothing to gain: a file costs no look."""
 
     def read(self, timeout_s: float) -> bytes | None:

@@ -86,7 +86,7 @@ class Playback:
         self._speaker.voice = voice
         self._cues = CueBook(cues or {}, post, spoken)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        self._stopping = self._kept_open = False
+        self._stopping = self._kept_open = self._soon = False
         self._sounded_at = 0.0  # when the last sound was handed over, or the device opened for it
         self._supply = Supply(lane, self._mixer, post, clock)
         lane.hold_at_most(prebuffer_most_ms / 1000)
@@ -139,9 +139,13 @@ class Playback:
         self._cues.choose(cues)
         self._lane.wake()
 
-    def keep_open(self, on: bool) -> None:
-        """Open the output now and let it stay so, a conversation having begun; or let it rest again. Any thread."""
-        self._kept_open = on
+    def keep_open(self, on: bool, soon: bool) -> None:
+        """Open the output now and let it stay so, a conversation having begun; or let it rest again. Any thread.
+
+        Args:
+            soon: sound may come at any moment, so the ring holds no more silence than it must.
+        """
+        self._kept_open, self._soon = on, soon
         self._lane.wake()
 
     def play_cue(self, name: str) -> bool:
@@ -224,7 +228,7 @@ class Playback:
 
         A tap is shown each period by itself.
         """
-        return self._supply.still and not self._kept_open and self._speaker.taps.empty
+        return self._supply.still and not self._soon and self._speaker.taps.empty
 
     def _rest(self, leading: bool) -> None:
         """Hand over silence; tell when the sound is over; close the device after long enough.

@@ -22,7 +22,8 @@ import pyaudio
 
 from kioskd.audio import alsa
 from kioskd.audio.bounded import Bounded
-from kioskd.audio.card import CardInput, CardOutput
+from kioskd.audio.card_input import CardInput
+from kioskd.audio.card_output import CardOutput
 from kioskd.audio.cards import Cards, Kernel, find_card
 from kioskd.audio.devices import Device, formats, held, resolve, would_serve
 from kioskd.audio.inventory import Row, rows

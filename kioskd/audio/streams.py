@@ -32,8 +32,8 @@ class InputStream(Protocol):
     def held(self) -> int:
         """Periods that are here already and follow what ``read`` gave last, which is so much older."""
 
-    def relax(self, on: bool) -> None:
-        """Nobody waits for the next sound: it may be fetched in larger pieces, which costs less."""
+    def relax(self, chunks: int) -> None:
+        """So many chunks may be fetched at once, which costs less: nobody waits for the next one (1: somebody does)."""
 
     def read(self, timeout_s: float) -> bytes | None:
         """10 ms, S16_LE mono, or several whole periods; None when none came within ``timeout_s``. Never blocks longer.

@@ -126,9 +126,10 @@ class DuckPlayback(Effect):
 
 @dataclass(frozen=True, slots=True)
 class KeepOutput(Effect):
-    """Have the output open although nothing sounds: a conversation lasts, and an answer must not wait for a card."""
+    """Have the output open although nothing sounds: no answer shall wait for a card, nor, ``soon``, for silence."""
 
     on: bool
+    soon: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,10 +213,12 @@ class Machine:
             s.emit(DuckPlayback(ducked))
         # Once it rests, and in a conversation that never ends, output_idle_s decides: silence costs CPU too.
         conversing = s.wanted and not s.resting and s.config.talk.mode != "open"
-        if conversing != s.conversing:
-            s.conversing = conversing
-            s.emit(KeepOutput(conversing))
-        shown = (phase(s), s.confirming is not None, s.muted, s.refused, s.recording)
+        shows = phase(s)
+        output = (conversing, conversing and shows is not Phase.LISTENING)
+        if output != s.output:
+            s.output = output
+            s.emit(KeepOutput(*output))
+        shown = (shows, s.confirming is not None, s.muted, s.refused, s.recording)
         if shown != s.shown:
             s.shown = shown
             s.emit(Show(*shown))

@@ -117,7 +117,7 @@ class State:
     rested_at: float | None = None  # when the visitor's word ended; for the latency note
     feed: tuple[Feed, bool] | None = None  # with whether it is deaf
     watching: bool = False
-    conversing: bool = False  # the output is kept open
+    output: tuple[bool, bool] = (False, False)  # it is kept open, and sound may come at any moment
     ducked: bool = False
     volume: float = 1.0  # of answers, as visitors may have set it
     shown: tuple[Phase, bool, bool, bool, bool] | None = None

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,10 @@ from kioskd.audio.doctor.take import Take
 from kioskd.audio.doctor.stimulus import RATE_HZ, programme
 from kioskd.audio.doctor.sweep import power, to_pcm
 
+from kioskd.audio.card_input import CardInput
+from kioskd.audio.card_output import CardOutput
 from kioskd.audio.cards import Kernel
+from kioskd.audio.streams import DeviceError
 
 PROGRAMS = ("pulseaudio", "pacat", "parec", "pactl")
 
@@ -408,3 +413,92 @@ def fault(
     one = Fault(request.param, sound_server.root / "frail", frail_server)
     yield one
     one.clear()
+
+
+# -- a stream whose answers the test writes ---------------------------------------------------------
+
+
+class Script:
+    """PyAudio's stream: what is available is read off a list, the last answer stays."""
+
+    def __init__(self, available: list[Any]) -> None:
+        self.answers = available
+        self.entered = 0
+        self.closed = 0
+        self.gives: int | None = None  # at most so many bytes a read
+        self.latency_s = 0.01
+        self.given = b""  # counted bytes, so that none can be missing or come twice
+
+    def _available(self) -> int:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer)
+
+    get_read_available = get_write_available = _available
+
+    def get_input_latency(self) -> float:
+        return self.latency_s
+
+    get_output_latency = get_input_latency
+
+    def read(self, frames: int, exception_on_overflow: bool) -> bytes:
+        assert not exception_on_overflow
+        self.entered += 1
+        first = len(self.given)
+        pcm = bytes(n % 251 for n in range(first, first + 2 * frames))[: self.gives]
+        self.given += pcm
+        return pcm
+
+    def write(self, pcm: bytes, frames: int, exception_on_underflow: bool) -> None:
+        assert not exception_on_underflow and len(pcm) == 2 * frames
+        self.entered += 1
+
+
+class Shelf:
+    """A library that gives one scripted stream; what was stale is fresh once it has been closed."""
+
+    def __init__(self, script: Script, is_card: bool = False) -> None:
+        self.script, self.is_card, self.stale = script, is_card, False
+        self.rate_hz: int | None = None
+        self.gone = ""
+
+    def open(self, spec: str, direction: str, want_rate_hz: int) -> tuple[Any, int, int, bool]:
+        if self.gone:
+            raise DeviceError(self.gone)
+        return self.script, self.rate_hz or want_rate_hz, 1, self.is_card
+
+    def close(self, stream: Any) -> None:
+        stream.closed += 1
+        self.stale = False
+
+
+@pytest.fixture
+def scripted() -> Any:
+    """Makers of ``Script`` and ``Shelf``."""
+    return SimpleNamespace(Script=Script, Shelf=Shelf)
+
+
+@pytest.fixture
+def microphone() -> Callable[..., tuple[CardInput, Script, Shelf]]:
+    """Open one that answers so."""
+
+    def make(*available: Any, is_card: bool = False, latency_s: float = 0.01) -> tuple[CardInput, Script, Shelf]:
+        script = Script(list(available))
+        script.latency_s = latency_s
+        shelf = Shelf(script, is_card)
+        return CardInput("alsa:x", 16000, shelf), script, shelf
+
+    return make
+
+
+@pytest.fixture
+def speaker() -> Callable[..., tuple[CardOutput, Script, Shelf]]:
+    """Open one that answers so."""
+
+    def make(*available: Any) -> tuple[CardOutput, Script, Shelf]:
+        script = Script(list(available))
+        shelf = Shelf(script)
+        return CardOutput("alsa:x", 24000, shelf), script, shelf
+
+    return make

@@ -88,13 +88,13 @@ class FakeMicrophone:
         self.script = list(script)
         self.rate_hz = rate_hz
         self.xruns = self.held = 0
-        self.relaxed: list[bool] = []
+        self.relaxed: list[int] = []
         self.played = threading.Event()
         self.closed = threading.Event()
         self.threads: set[str] = set()
 
-    def relax(self, on: bool) -> None:
-        self.relaxed.append(on)
+    def relax(self, chunks: int) -> None:
+        self.relaxed.append(chunks)
 
     def read(self, timeout_s: float) -> bytes | None:
         assert not self.closed.is_set(), "read after close"
@@ -250,25 +250,30 @@ def seconds_bytes(length_s: float) -> int:
     return round(length_s * 32000)
 
 
-def test_the_device_may_take_its_time_only_while_nobody_speaks_and_nobody_may_be_interrupted() -> None:
+@pytest.mark.parametrize(("in_session", "chunks"), [(False, 4), (True, 2)])
+def test_the_device_may_take_its_time_only_while_nobody_speaks_and_nobody_may_be_interrupted(
+    in_session: bool, chunks: int
+) -> None:
     device = mic(*seconds(1), *periods(spoken()), *seconds(1))
     studio = Studio(device)
+    if in_session:
+        studio.lane.attach(lambda: None)
     play(studio, Feed.GATED)
-    assert device.relaxed[0] and device.relaxed[-1]
-    began, ended = device.relaxed.index(False), len(device.relaxed) - device.relaxed[::-1].index(False)
-    assert not any(device.relaxed[began:ended]), "from the first stirring to the end of the hangover"
+    assert {device.relaxed[0], device.relaxed[-1]} == {chunks} and set(device.relaxed) == {1, chunks}
+    began, ended = device.relaxed.index(1), len(device.relaxed) - device.relaxed[::-1].index(1)
+    assert set(device.relaxed[began:ended]) == {1}, "from the first stirring to the end of the hangover"
     for watched, feed in ((True, Feed.NEVER), (False, Feed.ALWAYS)):
         device = mic(*seconds(0.1))
         studio = Studio(device)
         studio.capture.watch_barge_in(watched)
         play(studio, feed)
-        assert device.relaxed and not any(device.relaxed[1:])
+        assert set(device.relaxed[1:]) == {1}
 
 
 def test_the_canceller_has_its_reference_by_the_period_so_its_device_takes_no_time() -> None:
     device = mic(*seconds(0.1))
     play(Studio(device, canceller=FakeCanceller()), Feed.GATED)
-    assert device.relaxed and not any(device.relaxed)
+    assert set(device.relaxed) == {1}
 
 
 def test_stamps_are_those_of_the_last_sample() -> None:

@@ -53,7 +53,7 @@ def test_a_thread_that_waits_for_a_device_to_open_does_not_hold_up_the_end(part:
         thread = Capture("x", uplink, lambda e: True, server.open_input, gate, vad, make_resampler)
     else:
         thread = Playback("x", PlaybackLane(5.0), lambda e: True, server.open_output, 5.0, 1.0, 1.0)
-        thread.keep_open(True)
+        thread.keep_open(True, True)
     thread.start()
     try:
         assert server.asked.wait(5)

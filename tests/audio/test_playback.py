@@ -126,13 +126,16 @@ def handed_at_once(stage: Stage) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("conversing", "tapped", "sizes"), [(False, False, {2}), (True, False, {1}), (False, True, {1})]
+    ("conversing", "soon", "tapped", "sizes"),
+    [(False, False, False, {2}), (True, False, False, {2}), (True, True, False, {1}), (True, False, True, {1})],
 )
-def test_silence_fills_the_ring_where_nobody_expects_an_answer(conversing: bool, tapped: bool, sizes: set[int]) -> None:
+def test_silence_fills_the_ring_where_nobody_expects_an_answer(
+    conversing: bool, soon: bool, tapped: bool, sizes: set[int]
+) -> None:
     stage = Stage(idle_s=5.0)
     stage.speaker = Roomy
     with stage:
-        stage.playback.keep_open(conversing)
+        stage.playback.keep_open(conversing, soon)
         if tapped:
             stage.playback.add_tap(lambda pcm, rate_hz, at: None)
         stage.lane.put(level(5000, 20), HZ)
@@ -613,7 +616,7 @@ def test_the_output_opens_when_a_conversation_begins_and_rests_after_it() -> Non
         closed: list[float] = []
         stage.playback.on_rest = lambda: closed.append(time.monotonic())
         stage.claims(PartState.ASLEEP)
-        stage.playback.keep_open(True)
+        stage.playback.keep_open(True, True)
         stage.claims(PartState.RUNNING)
         stage.wait(lambda: bool(stage.recorders) and len(stage.recorders[0].heard) > 20)
         stage.lane.put(speech(20), HZ, "r")
@@ -621,7 +624,7 @@ def test_the_output_opens_when_a_conversation_begins_and_rests_after_it() -> Non
         count = len(stage.recorders[0].heard)
         stage.wait(lambda: len(stage.recorders[0].heard) > count + 20)
         assert len(stage.recorders) == 1 and not closed
-        stage.playback.keep_open(False)
+        stage.playback.keep_open(False, False)
         stage.claims(PartState.ASLEEP)
         assert len(closed) == 1 and stage.recorders[0].closed.is_set()
 
@@ -630,7 +633,7 @@ def test_a_conversation_without_a_speaker_waits_for_it_and_costs_nothing() -> No
     stage = Stage(idle_s=0.05)
     stage.absent = True
     with stage:
-        stage.playback.keep_open(True)
+        stage.playback.keep_open(True, True)
         stage.claims(PartState.ABSENT)
         stage.wait(lambda: stage.playback.progress().tries >= 3)
         assert stage.playback.progress().periods == 0

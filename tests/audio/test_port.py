@@ -15,7 +15,8 @@ import pyaudio
 import pytest
 
 from kioskd.audio import port
-from kioskd.audio.card import CardInput, CardOutput
+from kioskd.audio.card_input import CardInput
+from kioskd.audio.card_output import CardOutput
 from kioskd.audio.port import PortAudio, list_devices, open_card_input, open_card_output, quiet
 from kioskd.audio.streams import DeviceError
 

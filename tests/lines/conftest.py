@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import queue
 import sys
@@ -323,6 +324,38 @@ def install_lgpio(monkeypatch: pytest.MonkeyPatch) -> FakeLgpio:
     return fake
 
 
+class KernelBoard:
+    """Chips of the kernel's own simulator (gpio-sim), and the hand on their wires: a machine that was made for this."""
+
+    def line(self, pin: str, what: str) -> str:
+        """The file of a line: ``pull``, which is the world outside, or ``value``, which is the wire."""
+        place = Chips().find(pin)
+        (folder,) = glob.glob(f"/sys/devices/platform/gpio-sim.*/{os.path.basename(place.path)}")
+        return f"{folder}/sim_gpio{place.offset}/{what}"
+
+    def drive(self, pin: str, high: bool) -> None:
+        """The world pulls the wire."""
+        with open(self.line(pin, "pull"), "w") as file:
+            file.write("pull-up" if high else "pull-down")
+
+    def wire(self, pin: str) -> bool:
+        """The level of the wire."""
+        with open(self.line(pin, "value")) as file:
+            return file.read().strip() == "1"
+
+    def rest(self) -> None:
+        """What the test before has pulled is forgotten."""
+        for path in glob.glob("/sys/devices/platform/gpio-sim.*/gpiochip*/sim_gpio*/pull"):
+            with open(path, "w") as file:
+                file.write("pull-down")
+
+
+def kernel_rig() -> Rig:
+    board = KernelBoard()
+    board.rest()
+    return Rig("gpiod", open_lines("gpio", None), board.drive, board.wire)
+
+
 def lgpio_rig(monkeypatch: pytest.MonkeyPatch, runtime_dir: str) -> Rig:
     fake, board = install_lgpio(monkeypatch), pi_board()
     lines = open_lines("gpio", runtime_dir, board.seen())
@@ -339,15 +372,21 @@ def lgpio_rig(monkeypatch: pytest.MonkeyPatch, runtime_dir: str) -> Rig:
     return Rig("lgpio", lines, drive, wire)
 
 
-@pytest.fixture(params=["simulated", "gpiod", "lgpio"])
+# Lines of a real kernel: only where the appliance has made them and says so (tests/appliance/test_lines.py).
+KERNEL = ["kernel"] if "KIOSKD_GPIO_SIM" in os.environ else []
+
+
+@pytest.fixture(params=["simulated", "gpiod", "lgpio", *KERNEL])
 def rig(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rig]:
-    """The contract's three subjects."""
+    """The contract's subjects."""
     if request.param == "simulated":
         made = simulated_rig()
     elif request.param == "gpiod":
         made = gpiod_rig()
+    elif request.param == "kernel":
+        made = kernel_rig()
     else:
         made = lgpio_rig(monkeypatch, str(tmp_path_factory.mktemp("run")))
     yield made

@@ -1,4 +1,7 @@
-"""The contract of the lines: one suite over simulated lines, over libgpiod with a behaving chip, and over lgpio."""
+"""The contract of the lines: one suite over simulated lines, over libgpiod with a behaving chip, and over lgpio.
+
+And over libgpiod with lines of a kernel, where the appliance runs it (tests/appliance/test_lines.py).
+"""
 
 from __future__ import annotations
 
