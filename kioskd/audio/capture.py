@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 THREAD = "kioskd-capture"
 PART = "capture"
-# A silent device is asked again this often, so that stop, mute and feed are seen soon.
+# A silent device is asked again this often, so that stop, mute and feed are seen soon; a microphone is tried for no longer.
 POLL_S = 0.16
-# A device that gives nothing for so long has stopped: with POLL_S, and the closing, it is told within a second. One
-# that was just opened has a few times as long: a PulseAudio monitor was measured to give its first sound after 2.0 s.
-STALL_S, FIRST_STALLS = 0.7, 3.5
+# A device that gives nothing for four polls has stopped: with the closing it is told within a second. One that was just
+# opened has a few times as long: a PulseAudio monitor was measured to give its first sound after 2.0 s.
+STALL_S, FIRST_STALLS = 4 * POLL_S, 3.5
 # A stream that is this far ahead of the clock has none (ALSA's bare "null" and "file" devices give 4 s in 2 ms) and
 # would take a whole core. More than any sound server sends ahead after opening (guess).
 RUNAWAY_S = 5.0

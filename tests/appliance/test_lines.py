@@ -54,6 +54,7 @@ def outcomes(said: str, subject: str) -> dict[str, str]:
 
 def test_the_contract_holds_on_lines_of_the_kernel(said: str) -> None:
     kernel = outcomes(said, "kernel")
+    print(f"{len(kernel)} tests of the contract on lines of the kernel")
     assert [name for name, how in kernel.items() if how != "PASSED"] == []
     # The same tests as on libgpiod over a behaving chip, each of them, and all that the suite has.
     assert kernel.keys() == outcomes(said, "gpiod").keys() and len(kernel) > 30
