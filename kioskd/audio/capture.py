@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 THREAD = "kioskd-capture"
 PART = "capture"
-# A silent device is asked again this often, so that stop, mute and feed are seen soon; a microphone is tried for no longer.
+# A silent device is asked again this often, so that stop, mute and feed are seen soon. Trials (card_input.py) fit in.
 POLL_S = 0.16
 # A device that gives nothing for four polls has stopped: with the closing it is told within a second. One that was just
 # opened has a few times as long: a PulseAudio monitor was measured to give its first sound after 2.0 s.
