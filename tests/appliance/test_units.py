@@ -11,7 +11,6 @@ from pathlib import Path
 
 from appliance.world import World
 
-WHERE = {"qemu", "box"}
 ROOT = Path(__file__).resolve().parents[2]
 WORST_EXPOSURE = 1.5  # the bound for 257
 YAML = "/etc/kioskd/kioskd.yaml"
