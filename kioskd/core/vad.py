@@ -42,9 +42,9 @@ def power(pcm: bytes) -> float:
 
 def dbfs(mean_square: float) -> float:
     """RMS in dB below a full-scale square wave (a full-scale sine stands at -3.0); never below SILENCE_DBFS."""
-    if mean_square <= 0.0:
-        return SILENCE_DBFS
-    return max(SILENCE_DBFS, 10.0 * math.log10(mean_square / _FULL_SCALE_POWER))
+    # After a minute of digital silence a follower's mean square is so small that its share of full scale is zero.
+    share = mean_square / _FULL_SCALE_POWER
+    return max(SILENCE_DBFS, 10.0 * math.log10(share)) if share > 0.0 else SILENCE_DBFS
 
 
 class Vad:

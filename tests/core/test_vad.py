@@ -104,6 +104,11 @@ def test_full_scale_noise_does_not_overflow() -> None:
     assert dbfs(power(square)) == pytest.approx(0.0, abs=0.1)
 
 
+@pytest.mark.parametrize("mean_square", [5e-324, 1e-310, 1e-300])
+def test_what_digital_silence_has_worn_down_to_almost_nothing_has_the_level_of_silence(mean_square: float) -> None:
+    assert dbfs(mean_square) == SILENCE_DBFS
+
+
 def test_nothing_has_the_level_of_silence() -> None:
     assert dbfs(power(b"")) == SILENCE_DBFS
     assert Vad(3, -55.0).level_dbfs == SILENCE_DBFS
