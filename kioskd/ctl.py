@@ -26,9 +26,11 @@ from kioskd.ctl_reach import (
     send,
     whoever,
 )
-from kioskd.ctl_watch import follow, on_terminal, painter, say
+from kioskd.ctl_watch import follow, painter, say
 
 OK = 0
+# A view that is drawn several times a second does not wait for a daemon that stands still.
+SOON_S = 0.5
 CONFIG = "/etc/kioskd/kioskd.yaml"
 
 EPILOG = """examples:
@@ -118,9 +120,12 @@ def show_status(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
     return OK if part(status, "health").get("ok") is True else DEGRADED
 
 
-def lamp_now(looked_in: Sequence[str]) -> str:
-    """What the lamp shows: the notes that a watch begins with may not go back so far."""
-    return str(part(ask(looked_in, LOOK, {"do": "status"}), "status", "panel").get("lamp", ""))
+def page_now(looked_in: Sequence[str]) -> Mapping[str, object] | None:
+    """How the kiosk is, for a view that is drawn again and again; None: it does not say."""
+    try:
+        return part(ask(looked_in, LOOK, {"do": "status"}, SOON_S), "status")
+    except CtlError:
+        return None
 
 
 def show_usage(options: argparse.Namespace, looked_in: Sequence[str]) -> int:
@@ -187,8 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.door in ctl_config.VERBS:
             return ctl_config.run(options, looked_in)
         if options.door == "watch":
-            lamp = "" if options.json or not on_terminal() else lamp_now(looked_in)
-            ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json, lamp)
+            ended = follow(send(looked_in, LOOK, {"do": "watch"}), options.json, lambda: page_now(looked_in))
             if ended:
                 raise CtlError(ended, EXIT_UNAVAILABLE)
         elif options.door == "doctor":

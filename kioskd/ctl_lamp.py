@@ -49,7 +49,7 @@ class Footer(NoLamp):
         self._paint = paint
         self._clock = clock
         self._plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-        self._drawn = False
+        self._drawn = 0  # lines
 
     def heard(self, note: Mapping[str, object]) -> None:
         """A note of the daemon: of kind ``lamp`` it names the rung that is shown from now on."""
@@ -65,17 +65,25 @@ class Footer(NoLamp):
         if not self._name:
             return None
         now = self._clock()
-        columns = shutil.get_terminal_size().columns
-        self._write(f"\r{picture(self._name, now, self._paint, columns, self._plain)}\033[K")
-        self._drawn = True
+        lines = self.lines(now)
+        self._write(self._home() + "\n".join(f"{line}\033[K" for line in lines) + "\033[J")
+        self._drawn = len(lines)
         change = glow(self._name, now).next_change if self._name in _RUNGS else None
         return None if change is None else max(0.0, change - now)
+
+    def lines(self, now: float) -> list[str]:
+        """What it draws at ``now`` (monotonic seconds)."""
+        return [picture(self._name, now, self._paint, shutil.get_terminal_size().columns, self._plain)]
 
     def clear(self) -> None:
         """Make room for a line."""
         if self._drawn:
-            self._drawn = False
-            self._write("\r\033[K")
+            self._write(self._home() + "\033[J")
+            self._drawn = 0
+
+    def _home(self) -> str:
+        """To the first sign of what was drawn last."""
+        return "\r" + (f"\033[{self._drawn - 1}A" if self._drawn > 1 else "")
 
     def _write(self, text: str) -> None:
         try:

@@ -38,6 +38,7 @@ GOOD, BAD, DIM = "1;32", "1;31", "2"
 READ_BYTES = 65536
 
 Paint = Callable[[str, str], str]
+Look = Callable[[], Mapping[str, object] | None]
 
 
 def clean(value: object) -> str:
@@ -98,7 +99,7 @@ def on_terminal() -> bool:
 
 
 class NoLamp:
-    """Where no lamp is drawn below the notes (``kioskd.ctl_lamp.Footer`` draws one)."""
+    """Where nothing is drawn below the notes (``kioskd.ctl_view.View`` draws something)."""
 
     def heard(self, note: Mapping[str, object]) -> None:
         """It is the same to it."""
@@ -111,19 +112,19 @@ class NoLamp:
         """There is nothing."""
 
 
-def follow(asked: socket.socket, raw: bool, lamp: str = "") -> str:
-    """Print notes as they come, until Ctrl-C or until nobody reads; on a terminal, with the lamp below them.
+def follow(asked: socket.socket, raw: bool, look: Look = lambda: None) -> str:
+    """Print notes as they come, until Ctrl-C or until nobody reads; on a terminal, with the kiosk's state below them.
 
     Args:
         asked: the connection, after the request.
         raw: the daemon's lines as they are.
-        lamp: what the lamp shows when this begins, if that is known.
+        look: the daemon's page now; None when it does not answer.
 
     Returns:
         empty, or the sentence that says why the daemon ended it.
     """
     rows = None if raw else Rows(painter())
-    footer = NoLamp() if raw or not on_terminal() else lamp_below(lamp)
+    footer = NoLamp() if raw or not on_terminal() else view_below(look)
     asked.settimeout(None)
     try:
         with asked:
@@ -146,11 +147,11 @@ def follow(asked: socket.socket, raw: bool, lamp: str = "") -> str:
     return "kioskd has ended; see: journalctl -u kioskd -e"
 
 
-def lamp_below(lamp: str) -> NoLamp:
-    """A lamp on the last line of this terminal."""
-    from kioskd.ctl_lamp import Footer  # who pipes the notes on does not pay for the ladder
+def view_below(look: Look) -> NoLamp:
+    """Lamp, levels and turns on the last lines of this terminal."""
+    from kioskd.ctl_view import View  # who pipes the notes on does not pay for it
 
-    return Footer(lamp, painter(), time.monotonic)
+    return View(painter(), time.monotonic, look)
 
 
 def _lines(asked: socket.socket, footer: NoLamp) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ from kioskd.ctl_lamp import DARK, LIT, Footer, picture
 CHILD = (
     "import socket, sys\n"
     "from kioskd.ctl_watch import follow\n"
-    "follow(socket.socket(fileno=int(sys.argv[1])), False, 'idle')\n"
+    "follow(socket.socket(fileno=int(sys.argv[1])), False)\n"
 )
 
 
@@ -73,7 +73,7 @@ def test_a_footer_follows_the_notes_and_knows_when_it_looks_different(capsys: py
     assert footer.draw() == pytest.approx(0.4) and DARK in capsys.readouterr().out
     footer.clear()
     footer.clear()
-    assert capsys.readouterr().out == "\r\033[K"
+    assert capsys.readouterr().out == "\r\033[J"
     footer.heard({"kind": "lamp", "text": "\033[2J"})
     footer.draw()
     assert "2J" not in capsys.readouterr().out, "a note does not steer the terminal"
@@ -99,11 +99,11 @@ def test_a_watch_on_a_terminal_has_the_lamp_below_the_notes() -> None:
         env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"},
     )
     try:
-        seen(leader, lambda shown: b"idle (green" in shown)
+        seen(leader, lambda shown: b"no answer" in shown)
         note = {"wall": "2025-01-02T10:00:00+00:00", "kind": "lamp", "text": "speaking"}
         theirs.sendall(json.dumps(note).encode() + b"\n")
         shown = seen(leader, lambda shown: b"speaking (green" in shown)
-        assert b"\r\033[K" in shown and shown.index(b"lamp") < shown.index(b"speaking (green")
+        assert b"\033[J" in shown and shown.index(b"lamp") < shown.index(b"speaking (green")
         theirs.close()
         assert child.wait(20) == 0
     finally:
