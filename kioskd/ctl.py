@@ -206,7 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.door == "unlock":
             show_unlocked(ask(looked_in, CHANGE, {"do": "unlock", "by": whoever(os.environ)}))
         else:
-            ask(looked_in, CHANGE, {"do": options.door})
+            still = ask(looked_in, CHANGE, {"do": options.door}).get("muted")
+            if options.door == "unmute" and still:
+                raise CtlError("the mute switch at the kiosk is on and keeps the microphone closed", DEGRADED)
         return OK
     except (CtlError, ctl_audit.NotHad) as error:
         print(f"kioskctl: {error}", file=sys.stderr)

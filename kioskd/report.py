@@ -11,6 +11,7 @@ from kioskd.config.action import kind_of
 from kioskd.core import lockout, recording
 from kioskd.core.events import MuteAsked, RecordAsked
 from kioskd.core.house_events import UnlockAsked
+from kioskd.core.muting import HARD
 from kioskd.audio import capture
 from kioskd.audio.bounded import TROUBLE
 from kioskd.audio.detector import Detector
@@ -170,7 +171,8 @@ def changes(house: House) -> dict[str, Change]:
     def mute(on: bool) -> Change:
         def ask(request: Mapping[str, object]) -> Mapping[str, object]:
             house.inbox.post(MuteAsked(on))
-            return {"muted": on}
+            # A switch at the kiosk is not opened from afar; whoever asks should know that it is closed.
+            return {"muted": on or house.machine.state.mute in HARD}
 
         return ask
 

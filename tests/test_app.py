@@ -381,7 +381,7 @@ def test_a_kiosk_that_was_muted_listens_to_nothing_after_a_restart(tmp_path: Pat
     async def again(house: House) -> dict[str, Any]:
         page = await unmuted_in_vain(house)
         assert opened == [] and page["audio"]["capture"]["periods"] == 0 and page["panel"]["lamp"] == "muted"
-        report.changes(house)["unmute"]({})
+        assert report.changes(house)["unmute"]({}) == {"muted": False}
         return await until(house, lambda page: page["audio"]["capture"]["periods"] > 0)
 
     config = configuration(tmp_path, "ws://127.0.0.1:9")
@@ -427,7 +427,7 @@ def test_a_switch_that_stands_at_mute_is_seen_before_anything_listens(
     async def play(house: House) -> list[str]:
         page = await unmuted_in_vain(house)
         assert page["mute"]["switch"] == "hard"
-        report.changes(house)["unmute"]({})
+        assert report.changes(house)["unmute"]({}) == {"muted": True}, "who asks is told"
         await until(house, lambda page: page["audio"]["capture"]["ticks"] > 2)
         assert opened == [], "the switch wins"
         report.changes(house)["panel"]({"verb": "release", "name": "mute"})

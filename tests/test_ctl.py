@@ -37,6 +37,7 @@ class Daemon:
         self.examination: dict[str, object] = {}
         self.ended: list[dict[str, object]] = []
         self._loop = asyncio.new_event_loop()
+        self.switched = False  # the mute switch is on
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self._control = self._do(self._start())
@@ -56,7 +57,12 @@ class Daemon:
         if request.get("name") == "bell":
             raise ValueError("the panel has no button bell")
         self.asked.append(dict(request))
-        return {"doctor": self.examination, "unlock": {"ended": self.ended}}.get(str(request["do"]), {})
+        answers: dict[str, Mapping[str, object]] = {
+            "doctor": self.examination,
+            "unlock": {"ended": self.ended},
+            "unmute": {"muted": self.switched},
+        }
+        return answers.get(str(request["do"]), {})
 
     def note(self, kind: str, text: str) -> None:
         self._loop.call_soon_threadsafe(self.timeline.note, kind, text, {})
@@ -188,6 +194,14 @@ def test_changes_are_asked_for_and_say_nothing_when_done(daemon: Daemon, capsys:
         {"do": "record", "verb": "start"},
     ]
     assert capsys.readouterr() == ("", "")
+
+
+def test_unmuting_against_the_switch_says_that_it_stays_closed(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.switched = True
+    assert ctl.main(["--runtime-dir", str(daemon.folder), "unmute"]) == 1
+    assert "the mute switch at the kiosk is on" in capsys.readouterr().err
 
 
 def test_unlock_says_what_it_ended(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:

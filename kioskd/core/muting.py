@@ -10,6 +10,8 @@ from kioskd.core.state import State
 
 # The owner's own mute, whatever the switch says beside it. It outlives a restart.
 SOFT = (Mute.SOFT, Mute.BOTH)
+# The hardware switch is closed.
+HARD = (Mute.HARD, Mute.BOTH)
 
 
 def mute_by(s: State, signal: MuteSignal) -> None:
