@@ -1,4 +1,4 @@
-"""scripts/appliance: build, boot, shell, test, soak."""
+"""scripts/appliance: build, boot, shell, box, test, soak."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Mapping, Sequence
 
+from appliance.boxed import Box, cannot_box
 from appliance.host import ROOT, ApplianceError, architecture, need, say
 from appliance.layers import Layers
 from appliance.vm import QEMU, Machine
@@ -24,12 +25,15 @@ EXAMPLES = """examples:
   scripts/appliance test --smoke               at most five minutes
   scripts/appliance test                       all tests in tests/appliance
   scripts/appliance test watchdog              those whose name has that word
+  sudo scripts/appliance test --boxed          in minutes, without QEMU: what needs systemd and no sound, line or kernel
+  sudo scripts/appliance test --boxed units    the same with a word of test names
+  sudo scripts/appliance box kioskctl status   boot such a box, run one command (or a shell) in it, take it away
   scripts/appliance soak --hours 2 --seed 7    conversations and faults at random; a table at the end
 
 The image is Debian with the package in it, built from the mirror that this system itself uses, and cached in
 $KIOSKD_CACHE (else $XDG_CACHE_HOME/kioskd, else ~/.cache/kioskd). What a boot writes is gone with it.
 Exit status: 0 done; 1 a test failed; 2 it could not be done, and why; 75 this machine cannot
-(nothing in the cache for --cached, no QEMU, too slow for --within), and it says so.
+(nothing in the cache for --cached, no QEMU, no namespaces for a box, too slow for --within), and it says so.
 """
 UNAVAILABLE = 75  # EX_TEMPFAIL, sysexits.h
 
@@ -49,9 +53,12 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("boot", help="boot it on this terminal")
     shell = commands.add_parser("shell", help="boot it and run a shell, or a command, in it")
     shell.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    box = commands.add_parser("box", help="boot it without QEMU, as root, and run a shell, or a command, in it")
+    box.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
     test = commands.add_parser("test", help="boot it and test it")
     test.add_argument("names", nargs="*", metavar="NAME", help="words of test names; default: all")
     test.add_argument("--smoke", action="store_true", help="tests/appliance/test_smoke.py only")
+    test.add_argument("--boxed", action="store_true", help="in namespaces instead of QEMU, as root: docs/appliance.md")
     test.add_argument("--cached", action="store_true", help="not without a cached base: status 75")
     test.add_argument("--within", type=float, metavar="MINUTES", help="give up after this long: status 75")
     test.add_argument("--standing", type=Path, metavar="DIR", help="leave the machine there, or take the one that is")
@@ -93,14 +100,28 @@ def shell(layers: Layers, words: Sequence[str]) -> int:
         machine.close()
 
 
-def cannot(layers: Layers) -> str:
+def box(layers: Layers, words: Sequence[str]) -> int:
+    """A shell in a box, or one command."""
+    why = cannot_box()
+    if why:
+        say(why)
+        return UNAVAILABLE
+    machine = Box(layers.build_box(), layers.arch)
+    try:
+        machine.boot()
+        return subprocess.call(machine.inside(*(words or ["bash"])))
+    finally:
+        machine.close()
+
+
+def cannot(layers: Layers, boxed: bool = False) -> str:
     """Why this machine cannot test without building Debian first; empty when it can.
 
     A cached base is enough: the project's own layers on top of it are two minutes.
     """
-    if shutil.which(QEMU[layers.arch]) is None:
+    if not boxed and shutil.which(QEMU[layers.arch]) is None:
         return f"this machine has no {QEMU[layers.arch]}; scripts/appliance build, then test, say what to install"
-    if layers.image() is not None:
+    if (layers.box() if boxed else layers.image()) is not None:
         return ""
     if not layers.store.have("builder", layers.builder_key()):
         return "there is no image in the cache, nor what it is built on; scripts/appliance build makes one"
@@ -111,14 +132,15 @@ def cannot(layers: Layers) -> str:
 
 def test(layers: Layers, given: argparse.Namespace) -> int:
     """pytest on tests/appliance, which nothing else collects."""
-    why = cannot(layers) if given.cached else ""
+    why = cannot_box() if given.boxed else ""
+    why = why or (cannot(layers, given.boxed) if given.cached else "")
     if why:
         say(f"not tested: {why}")
         return UNAVAILABLE
-    image = layers.build()
+    image = {"KIOSKD_APPLIANCE_BOX": layers.build_box()} if given.boxed else {"KIOSKD_APPLIANCE_IMAGE": layers.build()}
     env = {
         **os.environ,
-        "KIOSKD_APPLIANCE_IMAGE": str(image),
+        **{name: str(folder) for name, folder in image.items()},
         "KIOSKD_APPLIANCE_ARCH": layers.arch,
         "KIOSKD_APPLIANCE_OUT": str(given.out),
         "PYTHONPATH": str(ROOT),
@@ -162,6 +184,8 @@ def main() -> int:
             return boot(layers)
         if given.command == "shell":
             return shell(layers, given.words)
+        if given.command == "box":
+            return box(layers, given.words)
         if given.command == "soak":
             from appliance.soak import soak
 

@@ -1,7 +1,7 @@
-"""What the image is made of, each layer from the ones before it: base, builder, kernel module, package, image.
+"""What the image is made of, each layer from the ones before it: base, builder, kernel module, package, image; or box.
 
-Only the package and the image depend on the project. The base is what an owner's machine has before kioskd comes; the
-builder is the same Debian with compilers, which the image never gets.
+Only the package, the image and the box depend on the project. The base is what an owner's machine has before kioskd
+comes; the builder is the same Debian with compilers, which the image never gets.
 """
 
 from __future__ import annotations
@@ -73,10 +73,21 @@ class Layers:
             "1", self.module_key(), self.package_key(), of_files(self.root, "appliance/guest"), str(IMAGE_MIB)
         )
 
+    def box_key(self) -> str:
+        """Of the tree that is booted without QEMU."""
+        guest = of_files(self.root, "appliance/guest/agent.py")
+        return digest("1", self.base_key(), self.package_key(), guest, of_files(self.root, "appliance/box"))
+
     def image(self) -> Path | None:
         """The folder of the finished image for the project as it is now; None when it must be built."""
-        key = self.image_key()
-        return self.store.path("image", key) if self.store.have("image", key) else None
+        return self._have("image", self.image_key())
+
+    def box(self) -> Path | None:
+        """As ``image``, of the box."""
+        return self._have("box", self.box_key())
+
+    def _have(self, sort: str, key: str) -> Path | None:
+        return self.store.path(sort, key) if self.store.have(sort, key) else None
 
     # -- making them -----------------------------------------------------------------------------
 
@@ -86,24 +97,36 @@ class Layers:
         Raises:
             ApplianceError: a step failed.
         """
-        built = self.image()
-        if built is not None:
-            say("image: from the cache")
-            return built
-        need_root("build the image")
-        need("debootstrap", "mke2fs", "unshare")
+        return self._cached("image", self.image()) or self._make("image", "mke2fs")
+
+    def build_box(self) -> Path:
+        """The folder with tree and given (packages for its tests); raises as ``build``."""
+        return self._cached("box", self.box()) or self._make("box")
+
+    def _cached(self, sort: str, place: Path | None) -> Path | None:
+        if place is not None:
+            say(f"{sort}: from the cache")
+        return place
+
+    def _make(self, sort: str, *programs: str) -> Path:
+        need_root(f"build the {sort}")
+        need("debootstrap", "unshare", *programs)
         if self.arch != architecture():
             raise ApplianceError(f"an image for {self.arch} is built on {self.arch}; this machine is {architecture()}")
         with tempfile.TemporaryDirectory(prefix="appliance-") as folder:
             # What is edited while it is built belongs to the next image.
-            for name in (*PROJECT, "appliance/guest"):
+            for name in (*PROJECT, "appliance/guest", "appliance/box"):
                 copy(self.root / name, Path(folder) / name)
-            return Layers(self.release, self.arch, Path(folder))._build()
+            return Layers(self.release, self.arch, Path(folder))._build(sort)
 
-    def _build(self) -> Path:
+    def _build(self, sort: str) -> Path:
         store = self.store
         base = store.layer("base", self.base_key(), "base (Debian and its kernel)", self._base)
         builder = store.layer("builder", self.builder_key(), "builder (compilers)", self._builder)
+        if sort == "box":
+            package = store.layer("package", self.package_key(), "package (scripts/package)", self._package)
+            say(f"from {base.name}, {builder.name}, {package.name}")
+            return store.layer("box", self.box_key(), "box", self._box)
         module = store.layer("module", self.module_key(), "kernel module gpio-sim", self._module)
         package = store.layer("package", self.package_key(), "package (scripts/package)", self._package)
         say(f"from {base.name}, {builder.name}, {module.name}, {package.name}")
@@ -164,6 +187,14 @@ class Layers:
         run(["mke2fs", "-q", "-t", "ext4", "-L", "kiosk", "-d", tree, disk, f"{IMAGE_MIB}M"], log)
         shutil.rmtree(tree)
         shutil.copyfile(next(package.glob("*.deb")), place / "kioskd.deb")
+
+    def _box(self, place: Path, log: Path) -> None:
+        tree = self._copy(self.store.path("base", self.base_key()), place, log)
+        package = self.store.path("package", self.package_key())
+        binds = {package: "/mnt/package", place: "/mnt/out"}
+        for name in ("guest", "box"):
+            binds[self.root / "appliance" / name] = f"/mnt/{name}"
+        Chroot(tree, log, binds).run("sh", "/mnt/box/install.sh")
 
 
 def copy(here: Path, there: Path) -> None:

@@ -21,6 +21,9 @@ PLUG = "plughw:Loopback,1"
 HEARD = "/tmp/speaker.wav"
 RATE_HZ = 16_000
 OWNERS_FILE = "/etc/kioskd/kioskd.yaml"
+# No finger lets go and presses again in less; an opening of some milliseconds is a bounce, and the press goes on.
+BETWEEN_S = 0.3
+GAP_S = 5.2  # a relay that names no min_gap_s rests for 5 s
 LOOK_EVERY_S = 0.4  # a look is some ms of the guest's work
 
 
@@ -67,9 +70,10 @@ class World:
         return f"{self._pull}{offset}/pull"
 
     def hold(self, seconds: float, offset: int = TALK) -> None:
-        """A press of that length, in the guest's own time."""
+        """A press of that length, in the guest's own time. The finger comes, as fingers do, a moment after the last."""
         path = self.pull(offset)
-        self.channel.shell(f"echo pull-down >{path}; sleep {seconds}; echo pull-up >{path}", seconds + 20)
+        press = f"echo pull-down >{path}; sleep {seconds}; echo pull-up >{path}"
+        self.channel.shell(f"sleep {BETWEEN_S}; {press}", seconds + 20)
 
     def watch(self, *offsets: int) -> None:
         """Begin to write down how lines change; ends what was written before."""
@@ -217,12 +221,13 @@ class World:
         )
 
     def opened(self) -> None:
-        """A visitor asks for the door, confirms, and it opens once and closes; ``watch`` the door before."""
+        """A visitor asks for the door, confirms, it opens once, closes and may be asked for again; ``watch`` before."""
         self.say(self.speech("open the front door"))
         self.asked()
         self.hold(1.2)
         self.wait_for_level(1, 20)
         self.wait_for_level(0, 20)
+        self.channel.shell(f"sleep {GAP_S}")
 
     def now(self) -> float:
         """The guest's CLOCK_MONOTONIC."""

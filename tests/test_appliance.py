@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
 import runpy
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -22,9 +27,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))
 
 from appliance import cli, matrix  # noqa: E402  (no installed package: the path comes first)
+from appliance.boxed import Box, cannot_box  # noqa: E402
 from appliance.channel import Channel  # noqa: E402
 from appliance.host import ApplianceError, debian_mirror, kvm_serves, run  # noqa: E402
-from appliance.layers import Layers  # noqa: E402
+from appliance.layers import PROJECT, Layers  # noqa: E402
 from appliance.matrix import Matrix  # noqa: E402
 from appliance.slope import picture, slope  # noqa: E402
 from appliance.soak import Sample, report  # noqa: E402
@@ -37,6 +43,19 @@ def test_the_ordinary_tests_boot_nothing() -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", "tests/appliance"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert "no tests collected" in done.stdout
+
+
+def collected(where: str) -> str:
+    """Which tests that place has, without booting anything."""
+    env = {**os.environ, "KIOSKD_APPLIANCE_OUT": "/nowhere", f"KIOSKD_APPLIANCE_{where}": "/nowhere"}
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "tests/appliance"]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True).stdout
+
+
+def test_a_box_has_the_tests_that_want_no_sound_line_or_kernel_and_qemu_those_that_cut_no_power() -> None:
+    box, qemu = collected("BOX"), collected("IMAGE")
+    assert "test_units" in box and "test_apply" in box and "test_smoke" not in box and "test_usb" not in box
+    assert "test_units" in qemu and "test_smoke" in qemu and "test_apply" not in qemu
 
 
 def test_a_cached_layer_is_made_once_and_again_when_its_key_changes(tmp_path: Path) -> None:
@@ -227,6 +246,100 @@ def test_commands_reach_the_agent_and_files_come_back(tmp_path: Path) -> None:
         with pytest.raises(ApplianceError, match="shut|Broken"):
             channel.run("true")
         channel.close()
+
+
+def test_the_same_hand_serves_a_box_over_a_socket(tmp_path: Path) -> None:
+    for name in ("box/listen.py", "guest/agent.py"):
+        (tmp_path / Path(name).name).write_bytes((ROOT / "appliance" / name).read_bytes())
+    with subprocess.Popen([sys.executable, str(tmp_path / "listen.py"), str(tmp_path / "agent")]) as child:
+        try:
+            while not (tmp_path / "agent").exists():
+                time.sleep(0.02)
+            channel = Channel(tmp_path / "agent", 1.0)
+            channel.awake(5)
+            assert channel.run("sh", "-c", "cat; exit 3", input="here") == (3, "here", "")
+            channel.write(str(tmp_path / "file"), b"\x00\xff")
+            assert channel.read(str(tmp_path / "file")) == b"\x00\xff"
+            channel.close()
+        finally:
+            child.kill()
+
+
+def test_a_box_changes_with_what_is_in_it_and_with_nothing_else(tmp_path: Path) -> None:
+    for name in (*PROJECT, "appliance/box/boot.sh", "appliance/guest/agent.py", "appliance/guest/gpio-sim/build.sh"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    layers = Layers("trixie", "amd64", tmp_path)
+    seen = [layers.box_key()]
+    for name in ("appliance/guest/gpio-sim/build.sh", "appliance/box/boot.sh", "appliance/guest/agent.py", "kioskd"):
+        (tmp_path / name).write_text("changed")
+        seen.append(layers.box_key())
+    assert [one == next for one, next in zip(seen, seen[1:])] == [True, False, False, False]
+
+
+def test_who_may_not_make_a_box_is_told_so_and_it_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = argparse.Namespace(boxed=True, cached=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert cli.test(Layers("trixie", "amd64"), given) == cli.UNAVAILABLE
+    assert "root is needed: sudo scripts/appliance" in capsys.readouterr().err
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "unshare").write_text(
+        "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2; exit 1\n"
+    )
+    (tmp_path / "unshare").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}:/usr/sbin:/sbin")
+    assert cli.test(Layers("trixie", "amd64"), given) == cli.UNAVAILABLE
+    said = capsys.readouterr().err
+    assert "Operation not permitted" in said and "--privileged" in said
+    (tmp_path / "unshare").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt-get install util-linux iproute2" in cannot_box()
+
+
+def test_a_box_that_was_not_booted_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    box = Box(tmp_path, "amd64")
+    assert box.pid() is None and box.processor_s() == 0.0 and not box.kept("ready")
+    for ask in (box.inside, lambda: box.cable(True), lambda: box.channel, lambda: box.command("system_reset")):
+        with pytest.raises(ApplianceError):
+            ask()
+    box.close()
+    assert not box.folder.exists()
+
+
+HOLDS = """
+import sys, time
+from pathlib import Path
+from appliance.boxed import Box
+box = Box(Path(sys.argv[1]), "amd64")
+print(box._hold().pid, box.folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_whatever_ends_the_tester_ends_what_holds_the_box_and_nothing_stays_mounted(tmp_path: Path) -> None:
+    why = cannot_box()
+    if why:
+        warnings.warn(f"No box here ({why}): nobody held one.")
+        return
+    (tmp_path / "tree").mkdir()
+    tester = subprocess.Popen([sys.executable, "-c", HOLDS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert tester.stdout is not None
+    pid, folder = tester.stdout.readline().split()
+    try:
+        assert f"{folder}/disk/root overlay" in Path(f"/proc/{pid}/mounts").read_text()
+        assert folder not in Path("/proc/mounts").read_text()
+    finally:
+        tester.send_signal(signal.SIGKILL)
+        tester.wait(10)
+        tester.stdout.close()
+    ends = time.monotonic() + 20
+    while Path(f"/proc/{pid}/mounts").exists() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists()
+    assert list(Path(folder).joinpath("disk").iterdir()) == []
+    shutil.rmtree(folder)
 
 
 def test_noise_has_no_slope_and_growth_has_one() -> None:

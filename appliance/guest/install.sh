@@ -7,6 +7,8 @@ guest=$(dirname "$0")
 
 apt-get update -q
 apt-get install -q -y --no-install-recommends /mnt/package/kioskd_*.deb
+# The tester's: tests of the project that want this kernel are run here. The product's environment never sees it.
+apt-get install -q -y --no-install-recommends python3-pytest
 apt-get clean
 # For the tests of upgrades: the same one, and one that calls itself newer. Not compressed: unpacking costs minutes there.
 mkdir -p /var/cache/appliance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import Callable, Sequence
 
@@ -14,6 +15,9 @@ COMMAND = ("systemctl", "--no-ask-password", "--no-wall", "-i", "poweroff")
 # logind answers as soon as it has begun; more is a bus that hangs.
 LONGEST_S = 5.0
 THREAD = "kioskd-off"
+# What systemctl says (in English, see below) when its answer never came because the bus has ended: the power-off had
+# begun, and ended the bus first. Seen on Debian 13. Where something else ended the bus, systemd starts the kiosk again.
+CUT_OFF = ("Connection reset by peer", "Remote peer disconnected", "Connection terminated", "without replying")
 
 # Runs a program by its argument vector; "" when it did it, else a sentence.
 Run = Callable[[Sequence[str]], str]
@@ -25,7 +29,12 @@ def run(command: Sequence[str]) -> str:
 
     try:
         ended = subprocess.run(
-            list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LONGEST_S
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=LONGEST_S,
+            env={**os.environ, "LC_ALL": "C"},
         )
     except FileNotFoundError:
         return f"{command[0]} is not installed"
@@ -36,6 +45,9 @@ def run(command: Sequence[str]) -> str:
     if ended.returncode == 0:
         return ""
     said = " ".join(ended.stdout.decode("utf-8", "replace").split())[:200]
+    if any(words in said for words in CUT_OFF):
+        log.warning("power: %s was asked, and its answer was cut off: the machine goes off (%s)", command[0], said)
+        return ""
     return f"{command[0]} refused ({said or f'exit status {ended.returncode}'})"
 
 

@@ -13,19 +13,29 @@ from typing import Generator, Iterator
 import pytest
 
 IMAGE = os.environ.get("KIOSKD_APPLIANCE_IMAGE")
-collect_ignore_glob = [] if IMAGE else ["test_*.py"]
+BOX = os.environ.get("KIOSKD_APPLIANCE_BOX")
+collect_ignore_glob = [] if IMAGE or BOX else ["test_*.py"]
 ROOT = Path(__file__).resolve().parents[2]
 for place in (ROOT, ROOT / "scripts"):
     if str(place) not in sys.path:
         sys.path.append(str(place))
 
-from appliance.matrix import Matrix  # noqa: E402  (it is no installed package: the path comes first)
+from appliance.boxed import Box  # noqa: E402  (it is no installed package: the path comes first)
+from appliance.matrix import Matrix  # noqa: E402
 from appliance.outside import Outside  # noqa: E402
 from appliance.vm import USUAL, Boot, Machine  # noqa: E402
 from appliance.world import HEARD, World  # noqa: E402
 
 READY = "ready"
 used: list[str] = []  # by which modules the usual machine was
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where a module's tests run says its WHERE: QEMU, BOX, or both. Without one they need sound, lines or a kernel."""
+    here = "box" if BOX else "qemu"
+    chosen = [item for item in items if here in getattr(getattr(item, "module", None), "WHERE", {"qemu"})]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 
 @pytest.hookimpl(wrapper=True)
@@ -82,6 +92,14 @@ def keep(machine: Machine) -> None:
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A machine for the tests of a module, in their order. A module that needs another boot has a BOOT."""
     folder = tmp_path_factory.mktemp("world")
+    if BOX:
+        box = Box(Path(BOX), os.environ["KIOSKD_APPLIANCE_ARCH"])
+        try:
+            box.boot()
+            yield World(box, folder)
+        finally:
+            box.close()
+        return
     boot: Boot | None = getattr(request.module, "BOOT", None)
     if boot is None:
         machine = request.getfixturevalue("usual")
@@ -127,3 +145,10 @@ def cost(request: pytest.FixtureRequest) -> Iterator[None]:
 def matrix() -> Matrix:
     """Where a test writes down what a fault did."""
     return Matrix(Path(os.environ["KIOSKD_APPLIANCE_OUT"]) / "faults.jsonl")
+
+
+@pytest.fixture(scope="module")
+def box(world: World) -> Box:
+    """The machine itself, for the modules that run in a box only."""
+    assert isinstance(world.machine, Box)
+    return world.machine

@@ -56,6 +56,23 @@ def test_a_program_that_is_missing_refuses_or_hangs_says_so(monkeypatch: pytest.
     assert "cannot be run" in run(("/", "poweroff"))
 
 
+def test_an_answer_that_the_power_off_itself_cut_off_is_no_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    """As systemctl of Debian 13 said it, on a machine that was off a moment later."""
+    said = (
+        "Call to PowerOff failed: Connection reset by peer\nFailed to start poweroff.target: Transport endpoint is not"
+    )
+    assert run((sys.executable, "-c", f"print({said!r}); raise SystemExit(1)")) == ""
+    assert "the machine goes off (Call to PowerOff failed" in caplog.text
+    assert "refused" in run(
+        (sys.executable, "-c", "print('Failed to connect to bus: No such file'); raise SystemExit(1)")
+    )
+
+
+def test_the_program_speaks_english_whatever_the_owner_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert run((sys.executable, "-c", "import os; raise SystemExit(os.environ['LC_ALL'] != 'C')")) == ""
+
+
 def test_a_machine_without_the_program_says_so_beforehand() -> None:
     assert SwitchOff(Machine(), (sys.executable, "poweroff")).missing() == ""
     sentence = SwitchOff(Machine(), ("/nonexistent/systemctl", "poweroff")).missing()
