@@ -85,6 +85,13 @@ class Outside:
         finally:
             writer.close()
 
+    async def _hang_up(self) -> None:
+        """Whoever is connected still: an end in the middle would be a failure of the run that nothing failed in."""
+        open_ = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in open_:
+            task.cancel()
+        await asyncio.wait(open_, timeout=5) if open_ else None
+
     def introduce(self, world: World, but: str = "") -> None:
         """Have the kiosk know it, trust its certificate and prefer it to everything: its file is written anew.
 
@@ -106,7 +113,9 @@ class Outside:
 
     def close(self) -> None:
         """Nobody answers there any more."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
         self._voice.terminate()
         self._voice.wait(20)
