@@ -50,6 +50,7 @@ class Footer(NoLamp):
         self._clock = clock
         self._plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
         self._drawn = 0  # lines
+        self._gone = False  # the terminal
 
     def heard(self, note: Mapping[str, object]) -> None:
         """A note of the daemon: of kind ``lamp`` it names the rung that is shown from now on."""
@@ -62,7 +63,7 @@ class Footer(NoLamp):
         Returns:
             seconds until it looks different; None: not by itself.
         """
-        if not self._name:
+        if self._gone or not self._name:
             return None
         now = self._clock()
         lines = self.lines(now)
@@ -90,4 +91,4 @@ class Footer(NoLamp):
             sys.stdout.write(text)
             sys.stdout.flush()
         except OSError:
-            self._name = ""  # the terminal has gone; the next line that is printed ends the watch
+            self._gone = True  # the next line that is printed ends the watch

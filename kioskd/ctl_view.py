@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from kioskd.ctl_lamp import Footer
+from kioskd.ctl_page import number, part
 from kioskd.ctl_watch import DIM, GOOD, Paint, clean
 
 # The daemon makes a page in a few milliseconds, and a person sees a level move. While nobody looks nobody asks.
@@ -21,7 +21,7 @@ FULL, EMPTY = "█", "·"
 PLAIN = {FULL: "#", EMPTY: "."}
 TURNS = 3
 
-Page = Mapping[str, Any]
+Page = Mapping[str, object]
 
 
 @dataclass(slots=True)
@@ -60,14 +60,16 @@ def rows(page: Page | None, turns: Sequence[Turn], paint: Paint, columns: int, p
     last = [line("turn", turn.shown()) for turn in turns]
     if page is None:
         return [line("mic", "kioskd does not answer now"), *last]
-    mic, link, session = page["audio"]["capture"], page["link"], page["session"]
-    if mic["state"] == "running":
-        heard = f"{meter(mic['level_dbfs'], plain)} {mic['level_dbfs']:4.0f} dBFS  {mic['gate']}"
-        found = [line("mic", heard, GOOD if mic["gate"] in ("speaking", "stopping") else "")]
+    mic, link = part(page, "audio", "capture"), part(page, "link")
+    if mic.get("state") == "running":
+        level_dbfs, gate = number(mic, "level_dbfs"), mic.get("gate", "")
+        heard = f"{meter(level_dbfs, plain)} {level_dbfs:4.0f} dBFS  {gate}"
+        found = [line("mic", heard, GOOD if gate in ("speaking", "stopping") else "")]
     else:
-        found = [line("mic", f"{mic['state']}  {mic['reason']}")]
-    found.append(line("phase", f"{page['phase']}  turn {session['turn']}" + ("  MUTED" if page["muted"] else "")))
-    found.append(line("link", f"{link['state']}  {link['endpoint']}  {link['reason']}"))
+        found = [line("mic", f"{mic.get('state', '')}  {mic.get('reason', '')}")]
+    muted = "  MUTED" if page.get("muted") else ""
+    found.append(line("phase", f"{page.get('phase', '')}  turn {part(page, 'session').get('turn', '')}{muted}"))
+    found.append(line("link", "  ".join(str(link.get(name, "")) for name in ("state", "endpoint", "reason"))))
     return found + last
 
 
@@ -98,11 +100,14 @@ class View(Footer):
 
     def draw(self) -> float | None:
         """Draw it as it is now; seconds until it looks different."""
+        if self._gone:
+            return None
         now = self._clock()
         if now >= self._due_at:
             self._page = self._look()
             self._due_at = self._clock() + LOOK_S
-            self._name = str(self._page["panel"]["lamp"]) if self._page else self._name or "no answer"
+            lamp = part(self._page, "panel").get("lamp")
+            self._name = str(lamp) if lamp else self._name or "no answer"
         blink_s = super().draw()
         look_s = max(0.0, self._due_at - self._clock())
         return look_s if blink_s is None else min(blink_s, look_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 import pytest
@@ -72,6 +74,30 @@ def test_a_turn_is_told_from_the_notes() -> None:
     lines = view.lines(0.0)
     assert lines[-1].split()[2:] == ["825", "ms", "unlock_door:", "done", "(as", "asked)"]
     assert not any("before this watch" in line for line in lines)
+
+
+def test_a_daemon_of_another_version_is_shown_as_far_as_it_is_understood() -> None:
+    assert [row.split() for row in rows({}, [], plain, 120)] == [["mic"], ["phase", "turn"], ["link"]]
+    assert "0 dBFS" in rows({"audio": {"capture": {"state": "running", "level_dbfs": "loud"}}}, [], plain, 120)[0]
+
+
+def test_once_the_terminal_has_gone_nobody_is_asked_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    asked: list[float] = []
+    now = [0.0]
+
+    def look() -> dict[str, Any]:
+        asked.append(now[0])
+        return page()
+
+    view = View(plain, lambda: now[0], look)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    view.draw()
+    now[0] = 10.0
+    assert view.draw() is None and asked == [0.0]
 
 
 def test_it_looks_again_after_a_moment_and_clears_as_many_lines_as_it_drew(capsys: pytest.CaptureFixture[str]) -> None:
