@@ -40,7 +40,7 @@ class Line:
 
     def drain(self) -> None:
         """Take what is there."""
-        while (chunk := self.lane.take()) is not None:
+        for chunk in self.lane.take(len(self.lane)):
             self.taken.append(chunk)
 
 

@@ -7,7 +7,7 @@ import time
 
 from hypothesis import given, strategies as st
 
-from kioskd.lanes import CHUNK_BYTES, CHUNK_MS, Chunk, PlaybackLane, UplinkLane
+from kioskd.lanes import CHUNK_BYTES, CHUNK_MS, MOST_TOGETHER, Chunk, PlaybackLane, UplinkLane
 
 
 def chunk(number: int) -> Chunk:
@@ -23,16 +23,25 @@ def test_chunks_come_out_as_they_went_in() -> None:
     lane, lost = uplink(1.0)
     for number in range(5):
         lane.push(chunk(number))
-    assert [lane.take() for _ in range(6)] == [*map(chunk, range(5)), None]
+    assert lane.take() == [chunk(0)] and lane.take(2) == [chunk(1), chunk(2)]
+    assert lane.take(9) == [chunk(3), chunk(4)] and lane.take() == [] and lane.taken == 5
     assert lost == [] and lane.dropped == 0
 
 
-@given(st.integers(1, 60), st.integers(0, 300))
+def test_speech_goes_together_as_far_as_its_mark_and_a_mark_alone() -> None:
+    for waits, together in (("", 0), ("s", 1), ("ss", 2), ("sss", 2), ("sE", 1), ("ssE", 2), ("E", 1), ("Es", 1)):
+        lane, _ = uplink(1.0)
+        for kind in waits:
+            lane.push(chunk(1) if kind == "s" else Chunk(b"", 1.0))
+        assert lane.together(MOST_TOGETHER) == together, waits
+
+
+@given(st.integers(MOST_TOGETHER, 60), st.integers(0, 300))
 def test_a_full_lane_drops_the_oldest_and_counts(capacity: int, pushed: int) -> None:
     lane, lost = uplink(capacity * CHUNK_MS / 1000)
     for number in range(pushed):
         lane.push(chunk(number))
-    kept = [lane.take() for _ in range(len(lane))]
+    kept = lane.take(len(lane))
     assert kept == [chunk(number) for number in range(max(0, pushed - capacity), pushed)]
     assert lane.dropped == max(0, pushed - capacity)
     assert len(lost) == (1 if pushed > capacity else 0), "told once for each utterance"
@@ -55,9 +64,31 @@ def test_nobody_is_woken_without_a_bell() -> None:
     lane.attach(lambda: rung.append(1))
     assert rung == [1], "what waited is told at once"
     lane.push(chunk(2))
-    lane.attach(None)
+    assert rung == [1], "whoever takes looks again"
+    assert len(lane.take(2)) == 2
     lane.push(chunk(3))
+    assert rung == [1, 1], "an empty lane is waited for"
+    lane.take()
+    lane.attach(None)
+    lane.push(chunk(4))
     assert rung == [1, 1]
+
+
+def test_a_taker_that_looks_again_until_nothing_is_there_misses_no_chunk() -> None:
+    """Threads, and a bell that rings for an empty lane only: every chunk is taken without a second ring for it."""
+    lane, _ = uplink(60.0)
+    bell = threading.Event()
+    lane.attach(bell.set)
+    pushing = threading.Thread(target=lambda: [lane.push(chunk(number % 100)) for number in range(2000)])
+    taken: list[Chunk] = []
+    pushing.start()
+    while len(taken) < 2000:
+        assert bell.wait(5.0), f"{len(taken)} taken, {len(lane)} wait and nobody was told"
+        bell.clear()
+        while found := lane.take(MOST_TOGETHER):
+            taken.extend(found)
+    pushing.join()
+    assert taken == [chunk(number % 100) for number in range(2000)]
 
 
 def test_a_cut_kills_what_waits_and_what_comes_late() -> None:

@@ -23,8 +23,8 @@ NEARLY = 1e-6
 class Move(Enum):
     """What the pump shall do next."""
 
-    CHUNK = "chunk"  # take the next one from the lane and report it: sent() or ended()
-    ZERO = "zero"  # send one chunk of silence, then sent()
+    CHUNK = "chunk"  # take what goes up together from the lane and report it: sent() or ended()
+    ZERO = "zero"  # send one chunk of silence, then silent()
     KEEPALIVE = "keepalive"  # send KEEPALIVE_CHUNKS of silence in one frame, then kept()
     WAIT = "wait"  # nothing until ``at``, or until something happens
 
@@ -69,9 +69,12 @@ class Pacer:
         self.speaking = False  # between the first chunk of an utterance and its end mark
 
     def next(self, now: float, waiting: int) -> Next:
-        """What to do now, when ``waiting`` chunks and marks lie in the lane."""
+        """What to do now, when ``waiting`` chunks lie in the lane that would go up together, or a mark (1).
+
+        The first of two waits for the second's turn: half the frames, and an utterance ends no later for it.
+        """
         if waiting:
-            ready_at = self._token_at(now)
+            ready_at = self._token_at(now, waiting)
             return Next(Move.CHUNK, now) if ready_at <= now else Next(Move.WAIT, ready_at)
         keepalive_at = self._last_at + self._keepalive_s
         if self._zeroing:
@@ -84,16 +87,22 @@ class Pacer:
         """Whether the service is still owed silence."""
         return self._turn_open and not self.speaking and self._zeros_left > 0
 
-    def sent(self, now: float, speech: bool = True) -> None:
-        """One chunk went up: ``speech`` from the lane, or else a zero."""
-        self._level = self._filled(now) - 1.0
-        self._level_at = now
-        self._last_at = now
-        self._zeros_left -= not speech
-        if speech and not (self.speaking and self._announced):
+    def sent(self, now: float, chunks: int = 1) -> None:
+        """Speech from the lane went up."""
+        self._spend(now, chunks)
+        if not (self.speaking and self._announced):
             # A service that does not say that it hears somebody may have begun another turn with this.
             self.speaking = True
             self._turn_open = True
+
+    def silent(self, now: float) -> None:
+        """A chunk of zeros went up."""
+        self._spend(now, 1)
+        self._zeros_left -= 1
+
+    def _spend(self, now: float, chunks: int) -> None:
+        self._level = self._filled(now) - chunks
+        self._level_at = self._last_at = now
 
     def kept(self, now: float) -> None:
         """A keep-alive went up. It is paid for by the silence before it, not from the bucket."""
@@ -116,7 +125,7 @@ class Pacer:
     def _filled(self, now: float) -> float:
         return min(BURST_CHUNKS, self._level + max(0.0, now - self._level_at) * self._rate)
 
-    def _token_at(self, now: float) -> float:
-        """When the bucket holds a whole chunk."""
-        missing = 1.0 - self._filled(now)
+    def _token_at(self, now: float, chunks: int = 1) -> float:
+        """When the bucket holds so many whole chunks."""
+        missing = chunks - self._filled(now)
         return now if missing <= NEARLY else now + missing / self._rate

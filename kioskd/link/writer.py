@@ -11,7 +11,7 @@ from typing import Callable, NoReturn
 
 from kioskd.core.resample import Resampler, make_resampler
 from kioskd.core.uplink import KEEPALIVE_CHUNKS, Move, Pacer
-from kioskd.lanes import SILENT_CHUNK, UPLINK_HZ
+from kioskd.lanes import MOST_TOGETHER, SILENT_CHUNK, UPLINK_HZ
 from kioskd.link.client import Connection
 from kioskd.link.ports import Ports
 from kioskd.link.redaction import Scrub, frame_row
@@ -170,14 +170,15 @@ class Writer:
             self._owe(now)
             await self._send(self._session.create_response())
             return
-        step = pacer.next(now, len(self._uplink))
+        waiting = self._uplink.together(MOST_TOGETHER)
+        step = pacer.next(now, waiting)
         match step.move:
             case Move.WAIT:
                 await self._waker.rest(min(step.at, due_at) - now)
             case Move.CHUNK:
-                await self._send_next(pacer, now)
+                await self._send_frame(pacer, now, waiting)
             case Move.ZERO:
-                pacer.sent(now, speech=False)
+                pacer.silent(now)
                 self.sent.zeros += 1
                 await self._send_audio(SILENT_CHUNK)
             case Move.KEEPALIVE:
@@ -185,32 +186,36 @@ class Writer:
                 self.sent.keepalives += 1
                 await self._send_audio(SILENT_CHUNK * KEEPALIVE_CHUNKS)
 
-    async def _send_next(self, pacer: Pacer, now: float) -> None:
+    async def _send_frame(self, pacer: Pacer, now: float, most: int) -> None:
         given_up = self._uplink.taken != self._taken
-        chunk = self._uplink.take()
-        if chunk is None:
-            return
+        chunks = self._uplink.take(most)
         self._taken = self._uplink.taken
-        if self._by_hand and given_up and pacer.speaking:
+        if self._by_hand and given_up and chunks and pacer.speaking:
             # What waited of an utterance was dropped: what had gone up of it is no turn either.
             await self._send(self._session.clear())
-        if chunk.ends:
-            if pacer.speaking:
-                # Of what the service does not hear (a door that slams) it owes nothing; and shut in the middle of
-                # everything (by mute, by the kiosk's own voice), an utterance may have held no word.
-                if not self._everything:
-                    self._turn_sent()
-                    self._expects_until = now + self._answer_s
-                    if self._hears:
-                        self._owe(now)
-                await self._commit(pacer, now)
-            pacer.ended()
-            return
-        pacer.sent(now)
-        self.sent.chunks += 1
-        await self._send_audio(chunk.pcm)
-        if self._on_sent is not None:
-            self._on_sent(chunk)
+        speech = [chunk for chunk in chunks if not chunk.ends]
+        if speech:
+            pacer.sent(now, len(speech))
+            self.sent.chunks += len(speech)
+            await self._send_audio(b"".join([chunk.pcm for chunk in speech]))
+            if self._on_sent is not None:
+                for chunk in speech:
+                    self._on_sent(chunk)
+        if len(speech) < len(chunks):
+            await self._end(pacer, now)
+
+    async def _end(self, pacer: Pacer, now: float) -> None:
+        """The mark behind an utterance was taken."""
+        if pacer.speaking:
+            # Of what the service does not hear (a door that slams) it owes nothing; and shut in the middle of
+            # everything (by mute, by the kiosk's own voice), an utterance may have held no word.
+            if not self._everything:
+                self._turn_sent()
+                self._expects_until = now + self._answer_s
+                if self._hears:
+                    self._owe(now)
+            await self._commit(pacer, now)
+        pacer.ended()
 
     async def _commit(self, pacer: Pacer, now: float) -> None:
         """Where the kiosk finds the end of a turn: say it, and no zeros need to follow (dialects reference 3.3)."""

@@ -84,7 +84,7 @@ _APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 
 
 def append(pcm: bytes) -> bytes:
-    """A chunk of the visitor's voice. Written by hand: this is the frame that is sent fifty times a second."""
+    """A chunk of the visitor's voice. Written by hand: this is the frame that is sent up to fifty times a second."""
     return b'%b%b"}' % (_APPEND, binascii.b2a_base64(pcm, newline=False))
 
 

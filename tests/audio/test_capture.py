@@ -205,7 +205,7 @@ class Studio:
 
     def sent(self) -> list[Chunk]:
         chunks = []
-        while (chunk := self.lane.take()) is not None:
+        for chunk in self.lane.take(len(self.lane)):
             chunks.append(chunk)
         return chunks
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kioskd.core.uplink import BURST_CHUNKS, Move, Pacer
+from kioskd.lanes import MOST_TOGETHER
 
 CHUNK_S = 0.02
 END = "end"
@@ -24,6 +25,7 @@ class World:
         )
         self.lane: list[str] = []
         self.log: list[tuple[float, str]] = []
+        self.frames: list[int] = []  # chunks in each frame of speech
 
     def run(self, arrivals: list[tuple[float, str]], until: float, ends_turn_at: float | None = None) -> None:
         arrivals = sorted(arrivals, key=lambda arrival: arrival[0])
@@ -33,9 +35,10 @@ class World:
             if ends_turn_at is not None and ends_turn_at <= self.now:
                 self.pacer.turn_ended()
                 ends_turn_at = None
-            move, at = self.pacer.next(self.now, len(self.lane))
+            together = self._together()
+            move, at = self.pacer.next(self.now, together)
             if move is not Move.WAIT:
-                self._carry_out(move)
+                self._carry_out(move, together)
                 continue
             assert at > self.now, "a wait that ends in the past is a busy loop"
             events = [at] + [arrival[0] for arrival in arrivals[:1]]
@@ -45,19 +48,27 @@ class World:
             if self.now >= until:
                 return
 
-    def _carry_out(self, move: Move) -> None:
+    def _together(self) -> int:
+        """As UplinkLane.together."""
+        head = self.lane[:MOST_TOGETHER]
+        return max(1, head.index(END)) if END in head else len(head)
+
+    def _carry_out(self, move: Move, together: int) -> None:
         if move is Move.KEEPALIVE:
             self.pacer.kept(self.now)
             self.log.append((self.now, "keepalive"))
         elif move is Move.ZERO:
-            self.pacer.sent(self.now, speech=False)
+            self.pacer.silent(self.now)
             self.log.append((self.now, "zero"))
-        elif self.lane.pop(0) == END:
+        elif self.lane[0] == END:
+            self.lane.pop(0)
             self.pacer.ended()
             self.log.append((self.now, END))
         else:
-            self.pacer.sent(self.now)
-            self.log.append((self.now, SPEECH))
+            del self.lane[:together]
+            self.pacer.sent(self.now, together)
+            self.frames.append(together)
+            self.log.extend([(self.now, SPEECH)] * together)
 
     def times(self, what: str) -> list[float]:
         return [at for at, kind in self.log if kind == what]
@@ -88,8 +99,22 @@ def test_the_wake_buffer_is_paced_in_real_time() -> None:
     world.run([(100.0, SPEECH)] * 100, 103.0)
     times = world.times(SPEECH)
     assert len(times) == 100
-    assert times[2] == 100.0 and times[3] > 100.0
+    assert times[1] == 100.0 and times[2] > 100.0
     assert abs(times[-1] - (100.0 + (100 - BURST_CHUNKS) * CHUNK_S)) < 1e-6
+
+
+def test_what_waits_goes_up_two_chunks_in_a_frame_and_ends_no_later_for_it() -> None:
+    for count in (99, 100):
+        world = World()
+        world.run([(100.0, SPEECH)] * count + [(100.0, END)], 103.0)
+        assert world.frames == [2] * (count // 2) + [1] * (count % 2)
+        assert abs(world.times(END)[0] - (100.0 + (count - BURST_CHUNKS + 1) * CHUNK_S)) < 1e-6
+
+
+def test_a_microphone_behind_a_wake_buffer_goes_up_two_chunks_in_a_frame() -> None:
+    world = World()
+    world.run([(100.0, SPEECH)] * 15 + live(100.02, 2.0), 103.0)
+    assert world.frames.count(1) <= 2 and sum(world.frames) == 115
 
 
 def test_a_profile_that_allows_it_catches_up_twice_as_fast() -> None:
@@ -123,7 +148,7 @@ def test_a_loop_that_is_late_at_every_turn_sends_as_many_zeros_as_one_in_time() 
     while now < 125.0:
         move, at = pacer.next(now, 0)
         if move is Move.ZERO:
-            pacer.sent(now, speech=False)
+            pacer.silent(now)
             zeros += 1
         now = max(at, now) + (0.1 if move is Move.WAIT else 0.0)
     assert zeros == 150

@@ -97,8 +97,11 @@ def test_no_audio_goes_up_before_the_session_begins_and_the_configuration_does(k
             assert [frame["type"] for frame in desk.shelf.frames] == ["session.configure"]
             desk.begin()
             frames = await desk.shelf.holds(3)
-            assert [base64.b64decode(frame["audio"])[:1] for frame in frames[1:3]] == [b"a", b"b"]
+            both, zeros = (base64.b64decode(frame["audio"]) for frame in frames[1:3])
+            assert both == b"a" * CHUNK_BYTES + b"b" * CHUNK_BYTES, "what waited goes up together"
+            assert zeros == bytes(CHUNK_BYTES)
             assert [chunk.pcm[:1] for chunk in desk.sent] == [b"a", b"b"]
+            assert desk.writer.sent.chunks == 2
 
     asyncio.run(main())
 
