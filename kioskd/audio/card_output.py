@@ -43,11 +43,13 @@ class CardOutput(CardStream):
     def await_room(self, timeout_s: float, periods: int = 1) -> int:
         """How many periods can be handed over now; waits up to ``timeout_s`` for the moment when so many should be.
 
-        The ring is not filled up: what is handed over has to wait for all that is in it.
+        The ring is not filled up: what is handed over has to wait for all that is in it. Nor is it let run dry for
+        the sake of many: PortAudio gives a sound server's stream three periods and a kernel card's only two.
 
         Raises:
             DeviceError: the speaker is gone.
         """
+        periods = min(periods, self._ring // self._period - 1)
         room = max(periods * self._period, self._depth.room(self._ring, self._period, time.monotonic()))
         polls = self._await_beat(self._beat, room, timeout_s)
         self._seen = polls is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 from listen_back import hear, words
 
@@ -14,6 +15,7 @@ from appliance.world import DOOR, FAN, HEATING, LIGHT, World, loudest
 
 ANSWER = "The front door is open now. Please come in."
 PULSE_S = 2.0  # guest/kioskd.yaml
+VISITS, RUN_DRY = 3, 30  # an undisturbed emulator: 11 times
 WATCHDOG_S, ABORT_S = 10.0, 1.0  # systemd/kioskd.service
 # From docs/door.md; in the guest's own time, so not scaled.
 STOP_S, KILL_S = 1.0, 1.0
@@ -55,7 +57,9 @@ def test_its_owner_sees_from_inside_that_all_is_well(world: World) -> None:
     ]
 
 
-def test_a_visitor_asks_confirms_and_the_door_opens_once(world: World) -> None:
+def visit(world: World) -> tuple[Path, int]:
+    """A visitor asks for the door and confirms: it opens once. What the speaker said, and how often it ran dry."""
+    began_dry = world.status()["audio"]["playback"]["xruns"]
     world.watch(DOOR, LIGHT, FAN, HEATING)
     world.listen(120 * world.channel.scale)
     world.say(world.speech("open the front door"))
@@ -66,18 +70,30 @@ def test_a_visitor_asks_confirms_and_the_door_opens_once(world: World) -> None:
     world.wait_for_level(0, 20)
     spoken = "journalctl -b -u kioskd.service --no-pager | grep -q 'the kiosk speaks'"
     world.channel.until("the answer is spoken", spoken, 20)
-    world.until("the speaker sleeps", lambda page: page["audio"]["playback"]["state"] == "asleep", 20)
+    _, page = world.until("the speaker sleeps", lambda page: page["audio"]["playback"]["state"] == "asleep", 20)
     pulses = world.pulses()
     assert len(pulses) == 1
     assert [world.pulses(line) for line in (LIGHT, FAN, HEATING)] == [[], [], []]
     length_s = pulses[0][1]
     # Never shorter; longer by what a thread needs to wake and the watch to look.
     assert length_s is not None and PULSE_S - 0.01 <= length_s <= PULSE_S + 0.05
-    sound = world.heard()
-    said = hear(sound, [ANSWER])
-    print(f"the line was on for {length_s:.3f} s; heard from the speaker: {said}")
-    assert loudest(sound) > 3000
-    assert words(ANSWER) in said
+    dry: int = page["audio"]["playback"]["xruns"] - began_dry
+    print(f"the line was on for {length_s:.3f} s; the speaker ran dry {dry} times; ", end="")
+    return world.heard(), dry
+
+
+def test_a_visitor_asks_confirms_and_the_door_opens_once(world: World) -> None:
+    # An emulator whose host gives it no time lets the speaker run dry again and again, and nobody understands a voice
+    # with a hundred holes; that says nothing about the kiosk, so such a visit is made once more. All that concerns the
+    # lines is held in each.
+    for _ in range(VISITS):
+        sound, dry = visit(world)
+        said = hear(sound, [ANSWER])
+        print(f"heard from the speaker: {said}")
+        assert loudest(sound) > 3000
+        if words(ANSWER) in said or dry < RUN_DRY:
+            break
+    assert words(ANSWER) in said, f"the speaker ran dry {dry} times"
 
 
 def test_a_killed_daemon_leaves_the_line_off_and_comes_back(world: World) -> None:

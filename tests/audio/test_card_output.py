@@ -42,6 +42,13 @@ def test_a_speaker_that_ran_dry_is_kept_full_unless_more_room_is_asked_for(scrip
     assert spk.await_room(0.05, 2) == 2
 
 
+def test_a_ring_of_two_periods_is_not_let_run_dry_for_the_sake_of_two(speaker: Any) -> None:
+    """A kernel card's ring as PortAudio makes it: two periods of room in it are an underrun."""
+    spk, script, _ = speaker(480, 480, 100, 240)
+    assert spk.await_room(0.05, 2) == 2 and spk.write(bytes(960), 0.0)
+    assert spk.await_room(0.05, 2) == 1, "one period is free, and the other one plays"
+
+
 def test_a_speaker_that_ran_empty_counts_one(speaker: Any) -> None:
     spk, _, _ = speaker(720, 720, 480, 720)
     for _ in range(3):
