@@ -40,7 +40,7 @@ class Line:
 
     def drain(self) -> None:
         """Take what is there."""
-        for chunk in self.lane.take(len(self.lane)):
+        for chunk in self.lane.clear():
             self.taken.append(chunk)
 
 

@@ -1,7 +1,7 @@
 """The two audio lanes. Audio never queues behind facts: it runs here, in rings bounded in seconds.
 
-The uplink lane goes from the capture thread to the link (loop); the playback lane from the link (loop) to
-the playback thread. Both count what they drop.
+The uplink lane goes from the capture thread to the link (loop); the playback lane from there to the playback thread.
+Both count what they drop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Callable, NamedTuple
 
 from kioskd.core.jitter import Jitter
@@ -74,38 +75,42 @@ class UplinkLane:
         self._ring.append(chunk)
         self.pushed += 1
         if len(self._ring) > self._limit:
-            self._ring.popleft()
-            self.dropped += 1
-            if not self._overflowed:
-                self._overflowed = True
-                self._on_overflow(float(CHUNK_MS))
+            self._drop()
         if chunk.ends:
             self._overflowed = False
-        bell = self._ring_bell
-        # Whoever takes looks again after each time, so only a lane that was empty is news. Looked at behind the append:
-        # what the loop takes meanwhile makes it a ring too many, never one too few.
-        if bell is not None and len(self._ring) == 1:
+        # Whoever takes looks again each time, so only an empty lane is news. Looked at behind the append: what the loop
+        # takes meanwhile makes it a ring too many, never one too few.
+        if (bell := self._ring_bell) is not None and len(self._ring) == 1:
             bell()
+
+    def _drop(self) -> None:
+        try:
+            self._ring.popleft()
+        except IndexError:
+            return  # the loop took them all in this moment
+        self.dropped += 1
+        if not self._overflowed:
+            self._overflowed = True
+            self._on_overflow(float(CHUNK_MS))
 
     def together(self, most: int) -> int:
         """How many of those that wait go up as one: speech as far as the next mark; a mark goes alone. Loop only."""
         count = min(most, len(self._ring))
-        for place in range(count):
-            if self._ring[place].ends:
-                return max(1, place)
-        return count
+        marks = [place for place in range(count) if self._ring[place].ends]
+        return max(1, marks[0]) if marks else count
 
     def take(self, most: int = 1) -> list[Chunk]:
-        """The oldest, at most so many. Loop only."""
+        """What ``together`` counts, of what is there now: the capture thread may have dropped some. Loop only."""
         taken: list[Chunk] = []
-        while self._ring and len(taken) < most:
-            taken.append(self._ring.popleft())
+        with suppress(IndexError):  # nothing is left
+            while len(taken) < most and not (taken and (taken[-1].ends or self._ring[0].ends)):
+                taken.append(self._ring.popleft())
         self.taken += len(taken)
         return taken
 
-    def clear(self) -> int:
-        """Give up what waits; how many chunks that was. Loop only."""
-        return len(self.take(len(self._ring)))
+    def clear(self) -> list[Chunk]:
+        """Give up all that waits, marks too; what that was. Loop only."""
+        return [chunk for taken in iter(lambda: self.take(self._limit), []) for chunk in taken]
 
     def __len__(self) -> int:
         return len(self._ring)

@@ -184,7 +184,7 @@ class Performer:
 
     Args:
         link, ears, voice, hands, announcer, confirmer: the rooms.
-        drop_uplink: gives up what waits in the uplink lane; returns how many chunks.
+        drop_uplink: gives up what waits in the uplink lane.
         cut_playback: cuts the playback lane for a response id.
         keep_mute: remembers the owner's mute over a restart.
         keep_volume: remembers the volume over a restart.
@@ -204,7 +204,7 @@ class Performer:
         hands: HandsRoom,
         announcer: AnnouncerRoom,
         confirmer: ConfirmerRoom,
-        drop_uplink: Callable[[], int],
+        drop_uplink: Callable[[], object],
         cut_playback: Callable[[str], int],
         keep_mute: Callable[[bool], None],
         keep_volume: Callable[[float], None],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 from hypothesis import given, strategies as st
 
@@ -28,6 +29,38 @@ def test_chunks_come_out_as_they_went_in() -> None:
     assert lost == [] and lane.dropped == 0
 
 
+def test_a_frame_never_reaches_across_a_mark_whatever_was_counted_before() -> None:
+    """The capture thread may drop the head of a full lane between the counting and the taking."""
+    lane, _ = uplink(0.08)
+    mark = Chunk(b"", 1.0)
+    for each in (chunk(1), chunk(2), mark, chunk(3)):
+        lane.push(each)
+    assert lane.together(2) == 2
+    lane.push(chunk(4))
+    assert lane.take(2) == [chunk(2)], "as far as the mark"
+    lane.push(chunk(5))
+    assert lane.take(2) == [mark], "alone"
+    assert lane.clear() == [chunk(3), chunk(4), chunk(5)] and lane.taken == 5
+
+
+class Snatched(deque[Chunk]):
+    """The other thread takes the last ones between the look and the taking."""
+
+    def popleft(self) -> Chunk:
+        self.clear()
+        return super().popleft()
+
+
+def test_a_lane_that_is_emptied_in_the_same_moment_raises_nothing() -> None:
+    lane, lost = uplink(0.04)
+    lane._ring = Snatched()
+    for number in range(3):
+        lane.push(chunk(number))
+    assert (len(lane), lane.dropped, lost) == (0, 0, [])
+    lane.push(chunk(4))
+    assert lane.take(2) == [] and lane.taken == 0
+
+
 def test_speech_goes_together_as_far_as_its_mark_and_a_mark_alone() -> None:
     for waits, together in (("", 0), ("s", 1), ("ss", 2), ("sss", 2), ("sE", 1), ("ssE", 2), ("E", 1), ("Es", 1)):
         lane, _ = uplink(1.0)
@@ -41,7 +74,7 @@ def test_a_full_lane_drops_the_oldest_and_counts(capacity: int, pushed: int) -> 
     lane, lost = uplink(capacity * CHUNK_MS / 1000)
     for number in range(pushed):
         lane.push(chunk(number))
-    kept = lane.take(len(lane))
+    kept = lane.clear()
     assert kept == [chunk(number) for number in range(max(0, pushed - capacity), pushed)]
     assert lane.dropped == max(0, pushed - capacity)
     assert len(lost) == (1 if pushed > capacity else 0), "told once for each utterance"

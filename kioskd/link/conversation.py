@@ -161,7 +161,7 @@ class Conversation(Orders):
             # this one would be nonsense there.
             self._ports.uplink.attach(None)
             self._writer.stop()
-            dropped = 0 if replaced else self._ports.uplink.clear()
+            dropped = 0 if replaced else len(self._ports.uplink.clear())
             failure = failure if ours else self.term.named(failure, self.endpoint, self._clock())
             self._ports.report(SessionEnded(self.id, failure.close_code or VANISHED, failure.sentence, replaced))
         self.over.set_result(Ending(failure, self.ready, engaged, dropped, ours, voice))

@@ -205,7 +205,7 @@ class Studio:
 
     def sent(self) -> list[Chunk]:
         chunks = []
-        for chunk in self.lane.take(len(self.lane)):
+        for chunk in self.lane.clear():
             chunks.append(chunk)
         return chunks
 

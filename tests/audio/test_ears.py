@@ -77,7 +77,7 @@ class Room:
 
     def take(self) -> list[int | str]:
         """Numbers of the chunks that went up, ``end`` for end marks, and events by their names."""
-        for chunk in self.lane.take(len(self.lane)):
+        for chunk in self.lane.clear():
             self.record.append("end" if chunk.ends else int(chunk.at))
         return self.record
 
@@ -703,7 +703,7 @@ def sent_when(drawing: str, feeds: list[tuple[int, Feed]], link: list[tuple[int,
     lane, taken = UplinkLane(1000.0, lambda ms: None), list[Chunk]()
 
     def take() -> None:
-        for chunk in lane.take(len(lane)):
+        for chunk in lane.clear():
             taken.append(chunk)
 
     ears = Ears(lane, lambda event: True, Room().gate, Believer(), Spotter("alexa", Model))

@@ -108,7 +108,7 @@ def test_whenever_it_speaks_and_however_late_chunks_are_none_holds_it(
             ears.hear(Chunk(str(n - late).encode().ljust(CHUNK_BYTES, b"\0"), (n - late + 1) * CHUNK_S))
     ears.interrupt()
     sent = []
-    for chunk in lane.take(len(lane)):
+    for chunk in lane.clear():
         sent.append(chunk)
     numbers = [int(chunk.pcm.rstrip(b"\0")) for chunk in sent if not chunk.ends]
     assert not [n for n in numbers if held[n]]
@@ -183,7 +183,7 @@ def heard(voice: OwnVoice | None) -> list[Chunk]:
             threading.Event().wait(0.02)
     finally:
         assert capture.stop(5.0) and playback.stop(5.0)
-    for chunk in uplink.take(len(uplink)):
+    for chunk in uplink.clear():
         chunks.append(chunk)
     return chunks
 

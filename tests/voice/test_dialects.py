@@ -434,7 +434,7 @@ def test_what_was_given_up_of_a_turn_is_cleared_before_the_next(
         for start in range(0, 20 * CHUNK_BYTES, CHUNK_BYTES):
             kiosk.uplink.push(Chunk(half[start : start + CHUNK_BYTES], time.monotonic()))
         await kiosk.wire(">", "input_audio_buffer.append")
-        assert kiosk.uplink.clear() > 0  # the machine gave the turn up
+        assert kiosk.uplink.clear()  # the machine gave the turn up
         kiosk.say(speech("what time is it"))
         await kiosk.event(ResponseDone)
         kinds = [row["type"] for row in kiosk.rows if row["dir"] == ">"]
