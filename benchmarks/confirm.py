@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Mapping
 
-from benchmarks.figure import Measured, ProbeFailed, percentile, spread
+from benchmarks.figure import Measured, ProbeFailed, spread
 from benchmarks.host import often
+from benchmarks.stalls import Span, Stalls, Undisturbed, undisturbed
 from torture.caller import Caller
 from torture.unit import DOOR, TALK, Unit
 
@@ -45,29 +46,27 @@ def confirm_to_relay_ms() -> Mapping[str, Measured]:
     if filesystem(MEMORY) != "tmpfs":
         raise ProbeFailed(f"{MEMORY} is no tmpfs here")
     disk = real_disk()
-    memory_ms, disk_ms, sync_ms = taken(MEMORY, PRESSES), taken(disk, DISK_PRESSES), syncs(disk)
-    over = round(percentile(disk_ms, 0.5) - percentile(memory_ms, 0.5), 3)
+    on_memory, on_disk = taken(MEMORY, PRESSES), taken(disk, DISK_PRESSES)
     detail = {
-        "ms": spread(memory_ms),
+        **on_memory.detail,
         "hold_ms": HOLD_MS,
         "debounce_ms": DEBOUNCE_MS,
         "disk": {
             "filesystem": filesystem(disk),
-            "ms": spread(disk_ms),
-            "commit_costs_ms": over,
-            "one_fsync_of_it_ms": spread(sync_ms),
+            **on_disk.detail,
+            "commit_costs_ms": round(on_disk.median - on_memory.median, 3),
+            "one_fsync_of_it_ms": spread(syncs(disk)),
         },
     }
-    p99 = round(percentile(memory_ms, 0.99), 3)
     story = (
-        f"from the press and its {HOLD_MS} ms to the relay's line, p99 of {len(memory_ms)} (median "
-        f"{percentile(memory_ms, 0.5):.1f} ms); on {filesystem(disk)} the median is {percentile(disk_ms, 0.5):.1f} ms"
+        f"from the press and its {HOLD_MS} ms to the relay's line, p99 of the undisturbed of {PRESSES} (median "
+        f"{on_memory.median:.1f} ms); on {filesystem(disk)} the median is {on_disk.median:.1f} ms"
     )
-    return {"confirm_to_relay_ms": Measured(p99, story, detail)}
+    return {"confirm_to_relay_ms": Measured(on_memory.p99, story, detail)}
 
 
-def taken(base: Path, presses: int) -> list[float]:
-    """The daemon's own part of each confirmation, in ms, with its state below ``base``."""
+def taken(base: Path, presses: int) -> Undisturbed:
+    """The daemon's own part of each confirmation, with its state below ``base``."""
     panel = {"talk": {"pin": f"GPIO{TALK}", "debounce_ms": DEBOUNCE_MS}}
     changed = {"tools": [DOOR_TOOL], "panel": panel}
     with Caller() as caller, Unit(caller.url, sections=changed, base=str(base), watchdog_s=60.0) as unit:
@@ -77,14 +76,15 @@ def taken(base: Path, presses: int) -> list[float]:
         unit.wires.drive(TALK, True)
         time.sleep(1.0)  # beyond settle_s
         try:
-            samples = [confirmed(unit, caller) for _ in range(often(presses, 2) + FIRST)]
+            with Stalls() as stalls:
+                samples = [confirmed(unit, caller) for _ in range(often(presses, 2) + FIRST)]
         except TimeoutError as error:
             raise ProbeFailed(f"{error}; {' | '.join(unit.log().splitlines()[-4:])}") from error
-    return samples[FIRST:]
+    return undisturbed(samples[FIRST:], stalls, less_ms=HOLD_MS)
 
 
-def confirmed(unit: Unit, caller: Caller) -> float:
-    """One call, its confirmation, and the end of its pulse."""
+def confirmed(unit: Unit, caller: Caller) -> Span:
+    """One call, its confirmation, and the end of its pulse; from the press to the line's move."""
     caller.call("unlock_door")
     asked = caller.output()
     if asked.get("status") != "needs_confirmation":
@@ -95,7 +95,7 @@ def confirmed(unit: Unit, caller: Caller) -> float:
     unit.wires.drive(TALK, True)
     unit.wires.wait(DOOR, False, since=on_at)
     time.sleep(REST_S)
-    return (on_at - pressed_at) * 1000 - HOLD_MS
+    return Span(pressed_at, on_at)
 
 
 # -- the disk ------------------------------------------------------------------------------------

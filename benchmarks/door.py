@@ -52,8 +52,8 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "confirm_to_relay_ms", "ms", 15.0, "hand at the button to the relay's line, p99", confirm.confirm_to_relay_ms
     ),
-    Target("idle_cpu_pct", "%", 1.5, "of one core while nobody speaks", life.idle),
-    Target("talk_cpu_pct", "%", 5.0, "of one core in a half-duplex conversation", life.talk),
+    Target("idle_cpu_pct", "%", 1.5, "of one core while nobody speaks", life.idle, share=True),
+    Target("talk_cpu_pct", "%", 5.0, "of one core in a half-duplex conversation", life.talk, share=True),
     Target("pss_mb", "MB", 55.0, "memory after a conversation", life.talk),
     Target("ready_s", "s", 0.8, "process start to READY, median", life.ready),
     Target("reload_ms", "ms", 50.0, "live keys reloaded under a running microphone, median", tending.reload_ms),
@@ -77,8 +77,8 @@ TARGETS: tuple[Target, ...] = (
     Target("erle_clipped_db", "dB", 28.0, "the same with a clipping speaker", rooms.erle_db, floor=True),
     Target("near_end_db", "dB", 0.5, "change of a visitor who speaks alone", rooms.near_end_db),
     Target("false_barge_in", "", 0.0, "by the kiosk's own voice in an hour", rooms.false_barge_in),
-    Target("aec_cpu_pct", "%", 6.0, "of one core: listening with cancelling, all talk at once", aec.cpu),
-    Target("aec_idle_cpu_pct", "%", 3.0, "of one core: the same while nobody speaks", aec.cpu),
+    Target("aec_cpu_pct", "%", 6.0, "of one core: listening with cancelling, all talk at once", aec.cpu, share=True),
+    Target("aec_idle_cpu_pct", "%", 3.0, "of one core: the same while nobody speaks", aec.cpu, share=True),
     Target("aec_growth_kb", "kB", 256.0, "memory after an hour of cancelling", aec.growth),
     Target("resample_db", "dB", 80.0, "worst noise, alias or image of the resampler", resample.resample_db, floor=True),
     Target("resample_us", "us", 30.0, "10 ms of 48 kHz to 16 kHz, median", resample.resample_us),
@@ -177,8 +177,12 @@ def figure(target: Target, run: Run) -> Figure:
         why: dict[str, object] = {"probe": run.result, "machine": host}
         return Figure(target.name, None, target.unit, target.bound, why, target.floor)
     measured = run.result[target.name]
-    detail = {"story": measured.story, **measured.detail, "machine": host}
-    return Figure(target.name, measured.value, target.unit, target.bound, detail, target.floor)
+    value, detail = measured.value, {"story": measured.story, **measured.detail, "machine": host}
+    if target.share:
+        value, dearer = round(measured.value / run.weather.dearer, 3), run.weather.dearer
+        detail["charged"] = measured.value
+        detail["story"] = f"{measured.story}; charged were {measured.value:g} %, all work {dearer:.2f} times as dear"
+    return Figure(target.name, value, target.unit, target.bound, detail, target.floor)
 
 
 def table(figures: Sequence[Figure]) -> str:

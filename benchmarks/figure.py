@@ -65,6 +65,8 @@ class Target:
         about: what is measured, for ``--list``.
         run: measures it, perhaps with others of the same run; raises ProbeFailed.
         floor: ``bound`` is the least that will do.
+        share: of a core, by what the kernel charges: it is dearer by as much as a sum was meanwhile (weather.py), for a
+            guest is charged for what its neighbours take. The value is of the core when it is calm.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Target:
     about: str
     run: Callable[[], Mapping[str, Measured]]
     floor: bool = False
+    share: bool = False
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

@@ -11,11 +11,12 @@ import random
 import time
 from typing import Mapping
 
-from benchmarks.figure import Measured, ProbeFailed, percentile, spread
+from benchmarks.figure import Measured, ProbeFailed
 from benchmarks.host import often
 from benchmarks.house import Kiosk, kiosk
 from benchmarks.peer import Peer
 from benchmarks.sound import sound
+from benchmarks.stalls import Span, Stalls, undisturbed
 from kioskd.config.panel import Button
 
 PRESSES = 100
@@ -30,18 +31,20 @@ def press_ms() -> Mapping[str, Measured]:
     """Many presses, at any moment of a period."""
     moments = random.Random(7)
     with sound() as devices, Peer() as peer, kiosk(peer.url, devices, {"talk": {"mode": "push_to_talk"}}) as running:
-        took = [pressed(running, moments) for _ in range(often(PRESSES, 3) + FIRST)][FIRST:]
+        with Stalls() as stalls:
+            samples = [pressed(running, moments) for _ in range(often(PRESSES, 3) + FIRST)]
         why = devices.why
-    p99 = round(percentile(took, 0.99), 3)
+    took = undisturbed(samples[FIRST:], stalls)
     glitch_ms = Button(pin="GPIO17").glitch_ms
     story = (
-        f"edge to listening, p99 of {len(took)} (median {percentile(took, 0.5):.1f} ms), {glitch_ms} ms for glitch_ms"
+        f"edge to listening, p99 of the undisturbed of {len(samples) - FIRST} (median {took.median:.1f} ms), "
+        f"{glitch_ms} ms for glitch_ms"
     )
-    return {"press_ms": Measured(p99, story, {"devices": why, "ms": spread(took), "glitch_ms": glitch_ms})}
+    return {"press_ms": Measured(took.p99, story, {"devices": why, **took.detail, "glitch_ms": glitch_ms})}
 
 
-def pressed(running: Kiosk, moments: random.Random) -> float:
-    """One press and its release; how long it took to listen, in ms."""
+def pressed(running: Kiosk, moments: random.Random) -> Span:
+    """One press and its release; from the edge to listening."""
     running.ask("press")
     rows = [row for row in running.events("Pressed", PATIENCE_S) if row["kind"] == "Pressed"]
     if len(rows) != 1 or rows[0]["phase"] != "listening":
@@ -49,4 +52,4 @@ def pressed(running: Kiosk, moments: random.Random) -> float:
     time.sleep(HELD_S)
     running.ask("release")
     time.sleep(moments.uniform(*REST_S))
-    return float(rows[0]["now"] - rows[0]["at"]) * 1000
+    return Span(float(rows[0]["at"]), float(rows[0]["now"]))

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from select import select
 from types import TracebackType
 
@@ -31,11 +31,13 @@ class Weather:
         sum_ns: wall time of a small sum, mean: what counts.
         least_ns: the quickest of them.
         samples: how many.
+        dearer: what a sum was charged as processor time, mean over least: how many times dearer all work was.
     """
 
     sum_ns: float
     least_ns: float
     samples: int
+    dearer: float = 1.0
 
 
 class Watch:
@@ -53,22 +55,23 @@ class Watch:
         self.weather = Weather(**json.loads(told))
 
 
-def work_ns() -> float:
-    """Wall time of one sum, taken over SUMS of them."""
-    began, total = time.perf_counter(), 0
+def work() -> tuple[float, float]:
+    """Wall time and processor time of one sum in ns, taken over SUMS of them."""
+    began, charged, total = time.perf_counter(), time.thread_time(), 0
     for number in range(SUMS):
         total += number
-    return (time.perf_counter() - began) / SUMS * 1e9
+    return (time.perf_counter() - began) / SUMS * 1e9, (time.thread_time() - charged) / SUMS * 1e9
 
 
 def watch() -> Weather:
     """Until standard input ends; at least one sample."""
-    taken = [work_ns()]
+    taken = [work()]
     while not select([sys.stdin], [], [], PERIOD_S)[0]:
-        taken.append(work_ns())
-    return Weather(round(sum(taken) / len(taken), 1), round(min(taken), 1), len(taken))
+        taken.append(work())
+    wall, charged = [each[0] for each in taken], [each[1] for each in taken]
+    dearer = sum(charged) / len(charged) / min(charged)
+    return Weather(round(sum(wall) / len(wall), 1), round(min(wall), 1), len(taken), round(dearer, 3))
 
 
 if __name__ == "__main__":
-    seen = watch()
-    print(json.dumps({"sum_ns": seen.sum_ns, "least_ns": seen.least_ns, "samples": seen.samples}))
+    print(json.dumps(asdict(watch())))

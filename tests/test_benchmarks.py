@@ -202,6 +202,15 @@ def test_the_watch_times_its_sums_while_a_run_goes_on() -> None:
     with Watch() as watch:
         time.sleep(0.8)
     assert watch.weather.samples >= 2 and 1 < watch.weather.least_ns <= watch.weather.sum_ns < 100_000
+    assert 1.0 <= watch.weather.dearer < 1000
+
+
+def test_a_share_of_a_core_is_that_of_a_calm_one_and_what_was_charged_stands_beside() -> None:
+    run = door.Run({"a": Measured(6.0, "a story")}, {}, Weather(40.0, 20.0, 9, dearer=1.5))
+    share = door.figure(Target("a", "%", 5.0, "", dict, share=True), run)
+    assert (share.value, share.ok, share.detail["charged"]) == (4.0, True, 6.0)
+    assert share.detail["story"] == "a story; charged were 6 %, all work 1.50 times as dear"
+    assert door.figure(Target("a", "ms", 5.0, "", dict), run).value == 6.0
 
 
 def test_each_figure_tells_how_calm_the_machine_was_before_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
