@@ -123,11 +123,12 @@ def watch(core: int) -> list[tuple[float, float]]:
     slept_at = time.monotonic()
     print(flush=True)
     while True:
-        if select([sys.stdin], [], [], EVERY_S)[0]:
-            return found
+        over = bool(select([sys.stdin], [], [], EVERY_S)[0])
         woke_at = time.monotonic()
         if woke_at - slept_at - EVERY_S > LATE_S:
             found.append((slept_at, woke_at))
+        if over:
+            return found
         slept_at = woke_at
 
 
